@@ -1,0 +1,363 @@
+//! From wrong answers to findings: replay alone, blame as little as possible, shrink, and tell findings apart.
+
+use super::case::{Case, Seen, TwinNote};
+use super::examine::Examiner;
+use super::pool::{AfterHang, Pulse};
+use super::{Entry, Phase, Plan, lock, pool};
+use crate::error::Error;
+use crate::finding::{self, Finding, Kind, Relation, Twin, TwinKind};
+use crate::jose::NumericDate;
+use crate::rule::Rule;
+use crate::scenario::{Scenario, Step};
+use crate::shrink::shrink;
+use crate::validator::{Description, Maker};
+use crate::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Wrong answers that look alike before shrinking.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    kind: Kind,
+    rules: BTreeSet<Rule>,
+    relation: Relation,
+    acts: Vec<&'static str>,
+}
+
+struct Group {
+    likeness: Likeness,
+    first: Entry,
+    classes: BTreeSet<String>,
+    count: u64,
+}
+
+/// A wrong answer, replayed and shrunk.
+#[derive(Clone)]
+struct Shrunk {
+    scenario: Arc<Scenario>,
+    case: Case,
+    reproduced: bool,
+}
+
+pub(super) fn findings(
+    plan: &Plan,
+    maker: &Maker,
+    description: &Description,
+    entries: &[Entry],
+    stop: &AtomicBool,
+    tick: &mut dyn FnMut(),
+) -> Vec<Finding> {
+    let groups: Arc<Vec<Group>> = Arc::new(group(plan, entries));
+    let results: Arc<Vec<Mutex<Option<Shrunk>>>> = Arc::new(groups.iter().map(|_| Mutex::default()).collect());
+    let work = {
+        let (groups, results, plan, maker) =
+            (Arc::clone(&groups), Arc::clone(&results), plan.clone(), Arc::clone(maker));
+        let work = move |task: usize, pulse: &Pulse| {
+            let shrunk = shrink_group(&plan, &maker, &groups[task], pulse);
+            let mut result = lock(&results[task]);
+            if !pulse.is_abandoned() {
+                *result = Some(shrunk);
+            }
+        };
+        Arc::new(work) as Arc<dyn Fn(usize, &Pulse) + Send + Sync>
+    };
+    // What hangs while it is shrunk is kept as it was found.
+    let mut hung = |_: usize| AfterHang::Drop;
+    pool::run(groups.len(), plan.jobs, plan.timeout, stop, &work, &mut hung, tick);
+    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+    for (group, result) in groups.iter().zip(results.iter()) {
+        let shrunk = lock(result).take().unwrap_or_else(|| Shrunk {
+            scenario: plan.stream.nth(group.first.index).scenario,
+            case: group.first.case.clone(),
+            reproduced: false,
+        });
+        let finding = describe(plan, description, group, &shrunk);
+        match findings.get_mut(&finding.origin) {
+            Some(known) => {
+                known.count += finding.count;
+                known.classes.extend(finding.classes);
+                known.reproduced |= finding.reproduced;
+            }
+            None => {
+                findings.insert(finding.origin.clone(), finding);
+            }
+        }
+    }
+    let mut findings: Vec<Finding> = findings.into_values().collect();
+    findings.sort_by(|a, b| (b.severity, a.kind, &a.rules, &a.origin).cmp(&(a.severity, b.kind, &b.rules, &b.origin)));
+    findings.truncate(plan.max_findings);
+    findings
+}
+
+/// Groups what looks alike, and leaves out what smaller sets of rules explain: where a token that breaks A and one that
+/// breaks B are both accepted, one that breaks both says nothing new.
+fn group(plan: &Plan, entries: &[Entry]) -> Vec<Group> {
+    let mut groups: BTreeMap<Likeness, Group> = BTreeMap::new();
+    for entry in entries {
+        let Some((kind, rules)) = entry.case.wrong() else { continue };
+        let item = plan.stream.nth(entry.index);
+        let mut acts: Vec<&'static str> =
+            item.scenario.steps.iter().filter(|step| !matches!(step, Step::Present(_))).map(Step::kind).collect();
+        acts.extend(
+            item.scenario.presents().flat_map(|(_, present)| present.acts.iter().map(crate::scenario::Act::kind)),
+        );
+        let likeness = Likeness { kind, rules, relation: entry.case.relation, acts };
+        let group = groups.entry(likeness.clone()).or_insert_with(|| Group {
+            likeness,
+            first: entry.clone(),
+            classes: BTreeSet::new(),
+            count: 0,
+        });
+        group.count += 1;
+        if let Phase::Catalogue(id) = item.phase {
+            group.classes.insert(id.to_owned());
+        }
+    }
+    let sets: BTreeSet<BTreeSet<Rule>> =
+        groups.keys().filter(|likeness| likeness.kind == Kind::FalseAccept).map(|l| l.rules.clone()).collect();
+    let explained = |likeness: &Likeness| {
+        let smaller = sets.iter().filter(|set| set.len() < likeness.rules.len() && set.is_subset(&likeness.rules));
+        let union: BTreeSet<Rule> = smaller.flatten().copied().collect();
+        likeness.kind == Kind::FalseAccept && likeness.rules.len() > 1 && union == likeness.rules
+    };
+    groups.into_values().filter(|group| !explained(&group.likeness)).collect()
+}
+
+fn shrink_group(plan: &Plan, maker: &Maker, group: &Group, pulse: &Pulse) -> Shrunk {
+    let original = plan.stream.nth(group.first.index).scenario;
+    let kept = |scenario: Arc<Scenario>, case: &Case, reproduced| Shrunk { scenario, case: case.clone(), reproduced };
+    // A hang is not asked for again and again.
+    if matches!(&group.first.case.seen, Seen::Fault(crate::validator::Fault::Hang(_))) {
+        return kept(original, &group.first.case, true);
+    }
+    let mut judge = Judge::new(plan, maker, pulse, &group.likeness);
+    let number = group.first.index as u64;
+    let found = judge.sees(&original, number).map(|case| (original.as_ref().clone(), case)).or_else(|| {
+        let whole = with_history(plan, &group.first, &original)?;
+        let case = judge.sees(&whole, number)?;
+        Some((whole, case))
+    });
+    let Some((scenario, case)) = found else {
+        return kept(original, &group.first.case, false);
+    };
+    let mut last = case;
+    let smallest = shrink(scenario, |candidate| match judge.sees(candidate, number) {
+        Some(case) if !pulse.is_abandoned() => {
+            last = case;
+            true
+        }
+        _ => false,
+    });
+    let twin = judge.with_twin(&smallest, number);
+    Shrunk { scenario: Arc::new(smallest), case: twin.unwrap_or(last), reproduced: true }
+}
+
+/// The single tokens shown before it to the same instance, as steps of one sequence.
+fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scenario> {
+    let last = original.as_single()?;
+    let first = entry.index - entry.index % super::CHUNK;
+    let mut steps = Vec::new();
+    for index in first..entry.index {
+        let item = plan.stream.nth(index);
+        if let Some(present) = item.scenario.as_single()
+            && item.scenario.world == original.world
+            && item.scenario.key_source == original.key_source
+            && present.to == last.to
+        {
+            steps.push(Step::Present(present.clone()));
+        }
+    }
+    let keep = steps.len().saturating_sub(crate::scenario::MAX_STEPS - 1);
+    steps.drain(..keep);
+    steps.push(Step::Present(last.clone()));
+    Some(Scenario { steps, ..original.clone() })
+}
+
+/// Says whether a scenario still shows the same wrong answer, each time on fresh instances.
+struct Judge<'p> {
+    plan: &'p Plan,
+    maker: &'p Maker,
+    pulse: &'p Pulse,
+    likeness: &'p Likeness,
+    examiner: Examiner,
+}
+
+impl<'p> Judge<'p> {
+    fn new(plan: &'p Plan, maker: &'p Maker, pulse: &'p Pulse, likeness: &'p Likeness) -> Self {
+        let examiner = Examiner::new(Arc::clone(maker), &plan.worlds, plan.now, pulse.clone()).without_twins();
+        Judge { plan, maker, pulse, likeness, examiner }
+    }
+
+    fn sees(&mut self, scenario: &Scenario, number: u64) -> Option<Case> {
+        self.examiner.forget();
+        let cases = self.examiner.examine(scenario, number).ok()?;
+        cases.into_iter().rev().find(|case| same(self.likeness, case))
+    }
+
+    fn with_twin(&self, scenario: &Scenario, number: u64) -> Option<Case> {
+        let mut examiner = Examiner::new(Arc::clone(self.maker), &self.plan.worlds, self.plan.now, self.pulse.clone());
+        let cases = examiner.examine(scenario, number).ok()?;
+        cases.into_iter().rev().find(|case| same(self.likeness, case))
+    }
+}
+
+fn same(likeness: &Likeness, case: &Case) -> bool {
+    case.wrong().is_some_and(|(kind, rules)| kind == likeness.kind && rules == likeness.rules)
+        && case.relation == likeness.relation
+}
+
+fn describe(plan: &Plan, description: &Description, group: &Group, shrunk: &Shrunk) -> Finding {
+    let Likeness { kind, rules, relation, .. } = &group.likeness;
+    let case = &shrunk.case;
+    let origin = finding::origin(&description.name, *kind, rules, &shrunk.scenario, *relation);
+    let world = plan.worlds.iter().find(|world| world.name == shrunk.scenario.world);
+    let (answer, twin) = match &case.seen {
+        Seen::Wrong { answer, twin, .. } => (answer.clone(), twin.clone()),
+        Seen::Fault(fault) => (finding::tame(&fault.to_string(), super::examine::MAX_ANSWER), None),
+        _ => (String::new(), None),
+    };
+    let world_flag = match world.map(|world| world.seed) {
+        Some(seed) if seed != crate::world::DEFAULT_SEED => format!(" --world-seed {seed}"),
+        _ => String::new(),
+    };
+    Finding {
+        finding: finding::VERSION,
+        validator: description.name.clone(),
+        validator_version: description.version.clone(),
+        kind: *kind,
+        rules: rules.clone(),
+        severity: finding::severity(*kind, rules),
+        scenario: shrunk.scenario.as_ref().clone(),
+        step: case.step,
+        answer,
+        lawful: lawful_words(case),
+        relation: *relation,
+        twin: twin.map(describe_twin),
+        token: finding::tame(&String::from_utf8_lossy(case.token.as_bytes()), 16_384),
+        reproduced: shrunk.reproduced,
+        classes: group.classes.clone(),
+        count: group.count,
+        world_digest: world.map(|world| world.digest.clone()).unwrap_or_default(),
+        world_seed: world.map_or(crate::world::DEFAULT_SEED, |world| world.seed),
+        seed: plan.stream.seed(),
+        now: case.at,
+        wrongkey: env!("CARGO_PKG_VERSION").to_owned(),
+        reproduce: format!("wrongkey reproduce {} {}{world_flag}", finding::file_name(&origin), description.name),
+        origin,
+    }
+}
+
+fn describe_twin(twin: TwinNote) -> Twin {
+    let note = match twin.kind {
+        TwinKind::Policy => "the same token under the nearest policy that permits it",
+        TwinKind::Token => "the nearest honest token under the same policy",
+    };
+    Twin { kind: twin.kind, note: note.to_owned(), scenario: twin.scenario }
+}
+
+fn lawful_words(case: &Case) -> String {
+    let expectation = &case.expectation;
+    match (expectation.acceptable(), expectation.rejectable()) {
+        (None, _) => {
+            let rules: Vec<_> = expectation.broken().iter().map(|rule| rule.name()).collect();
+            format!("reject ({})", rules.join(", "))
+        }
+        (Some(signed), rejectable) => {
+            let accept = format!(
+                "accept, as iss {} sub {}",
+                signed.iss.as_deref().unwrap_or("none"),
+                signed.sub.as_deref().unwrap_or("none")
+            );
+            if rejectable { format!("{accept}, or reject") } else { accept }
+        }
+    }
+}
+
+/// What a replayed scenario came to.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The validator.
+    pub description: Description,
+    /// One case for each presented token, twins of rejections included.
+    pub cases: Vec<Case>,
+}
+
+/// Plays one scenario against a fresh validator, watched.
+///
+/// # Errors
+/// Where the scenario cannot be played in these worlds, or nothing came back in time.
+pub fn replay(
+    worlds: &[Arc<World>],
+    maker: &Maker,
+    scenario: &Scenario,
+    now: NumericDate,
+    timeout: Duration,
+) -> Result<Replayed, Error> {
+    type Answer = Result<Vec<Case>, Error>;
+    let result: Arc<Mutex<Option<Answer>>> = Arc::default();
+    let in_hand = super::InHand::default();
+    let description = maker().describe();
+    let work = {
+        let (result, in_hand, worlds, maker) =
+            (Arc::clone(&result), Arc::clone(&in_hand), worlds.to_vec(), Arc::clone(maker));
+        let scenario = scenario.clone();
+        let work = move |_: usize, pulse: &Pulse| {
+            let examiner = Examiner::new(Arc::clone(&maker), &worlds, now, pulse.clone());
+            let answer = examiner.naming(Arc::clone(&in_hand)).examine(&scenario, 0);
+            if !pulse.is_abandoned() {
+                *lock(&result) = Some(answer);
+            }
+        };
+        Arc::new(work) as Arc<dyn Fn(usize, &Pulse) + Send + Sync>
+    };
+    pool::run(1, 1, timeout, &AtomicBool::new(false), &work, &mut |_| AfterHang::Drop, &mut || {});
+    let answered = lock(&result).take();
+    let cases = match answered {
+        Some(answer) => answer?,
+        None => {
+            let mut case = lock(&in_hand)
+                .take()
+                .ok_or_else(|| Error::Usage(format!("{} hung before it was shown a token", description.name)))?;
+            let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            case.seen = Seen::Fault(crate::validator::Fault::Hang(millis));
+            vec![case]
+        }
+    };
+    Ok(Replayed { description, cases })
+}
+
+/// The smallest scenario with the same wrong answer as this one, and what that is; `None` where this one shows none.
+///
+/// # Errors
+/// Where the scenario cannot be played in these worlds.
+pub fn shrink_finding(
+    worlds: &[Arc<World>],
+    maker: &Maker,
+    scenario: &Scenario,
+    now: NumericDate,
+    timeout: Duration,
+) -> Result<Option<(Scenario, Case)>, Error> {
+    let replayed = replay(worlds, maker, scenario, now, timeout)?;
+    let Some((case, (kind, rules))) =
+        replayed.cases.into_iter().rev().find_map(|case| case.wrong().map(|wrong| (case, wrong)))
+    else {
+        return Ok(None);
+    };
+    if matches!(&case.seen, Seen::Fault(crate::validator::Fault::Hang(_))) {
+        return Ok(Some((scenario.clone(), case)));
+    }
+    let likeness = Likeness { kind, rules, relation: case.relation, acts: Vec::new() };
+    let mut last = case;
+    let smallest = shrink(scenario.clone(), |candidate| {
+        let seen = replay(worlds, maker, candidate, now, timeout).ok();
+        let found = seen.and_then(|seen| seen.cases.into_iter().rev().find(|case| same(&likeness, case)));
+        if let Some(case) = found {
+            last = case;
+            return true;
+        }
+        false
+    });
+    Ok(Some((smallest, last)))
+}

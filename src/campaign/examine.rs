@@ -1,0 +1,544 @@
+//! Shows scenarios to one kind of validator and says what came of each token, twins included.
+
+use super::case::{Case, Evidence, Seen, SiteId, TwinNote};
+use super::parties::{describe_accept, leaked, parties};
+use super::pool::Pulse;
+use crate::clock;
+use crate::error::Error;
+use crate::finding::{Kind, TwinKind, tame};
+use crate::forge::{Forge, Move, Presentation};
+use crate::jose::{Json, NumericDate, Token, last};
+use crate::oracle::{Expectation, Told, expect};
+use crate::policy::TrustPolicy;
+use crate::provenance::{Presented, Provenance};
+use crate::scenario::{Scenario, Step};
+use crate::twin::{policy_twin, token_twin};
+use crate::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
+use crate::world::{Calendar, World};
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A case closer than this many seconds to a moment at which the answer changes is not shown to a validator whose clock cannot be set.
+const CLOCK_MARGIN: i64 = 10;
+/// After so many seconds tokens for such a validator are forged for the present anew.
+const CLOCK_DRIFT: i64 = 3;
+/// Most instances kept for twins.
+const MAX_TWINS: usize = 64;
+/// Longest answer that is kept.
+pub(super) const MAX_ANSWER: usize = 300;
+
+/// A validator at work under a policy.
+enum Instance {
+    Ready(Box<dyn Validator>),
+    Skipped(String),
+}
+
+/// Shows scenarios to instances of one validator.
+pub struct Examiner {
+    maker: Maker,
+    description: Description,
+    worlds: BTreeMap<String, Arc<World>>,
+    calendar: Calendar,
+    forges: BTreeMap<String, Arc<Forge>>,
+    pulse: Pulse,
+    sites: BTreeMap<SiteId, Instance>,
+    twins: HashMap<[u8; 32], Instance>,
+    twin_answers: HashMap<String, Result<(), String>>,
+    configures: u64,
+    in_hand: InHand,
+    seeks_twins: bool,
+}
+
+/// The case whose token the validator has in hand, for the watchdog to name.
+pub(super) type InHand = Arc<Mutex<Option<Case>>>;
+
+impl Examiner {
+    pub(super) fn new(maker: Maker, worlds: &[Arc<World>], now: NumericDate, pulse: Pulse) -> Self {
+        let description = maker().describe();
+        Examiner {
+            maker,
+            description,
+            worlds: worlds.iter().map(|world| (world.name.clone(), Arc::clone(world))).collect(),
+            calendar: Calendar::At(now),
+            forges: BTreeMap::new(),
+            pulse,
+            sites: BTreeMap::new(),
+            twins: HashMap::new(),
+            twin_answers: HashMap::new(),
+            configures: 0,
+            in_hand: InHand::default(),
+            seeks_twins: true,
+        }
+    }
+
+    /// Shows scenarios one after the other on the calling thread, unwatched and without twins, reusing one instance a site:
+    /// what a fuzz target does.
+    #[must_use]
+    pub fn unwatched(maker: Maker, worlds: &[Arc<World>], calendar: Calendar) -> Self {
+        let mut examiner = Examiner::new(maker, worlds, calendar.now(), Pulse::new()).without_twins();
+        examiner.calendar = calendar;
+        examiner
+    }
+
+    /// The same, naming what it has in hand there.
+    pub(super) fn naming(mut self, in_hand: InHand) -> Self {
+        self.in_hand = in_hand;
+        self
+    }
+
+    /// The same, without twins: for asking again and again whether something is still so.
+    pub(super) fn without_twins(mut self) -> Self {
+        self.seeks_twins = false;
+        self
+    }
+
+    /// The world's forge; for a validator that reads the machine's clock, one for the present.
+    pub(super) fn forge(&mut self, world: &str) -> Result<Arc<Forge>, Error> {
+        if self.description.clock == Clock::System && matches!(self.calendar, Calendar::At(_)) {
+            let now = clock::now();
+            if (now.0 - self.calendar.now().0).abs() > CLOCK_DRIFT {
+                self.calendar = Calendar::At(now);
+                self.forges.clear();
+            }
+        }
+        if let Some(forge) = self.forges.get(world) {
+            return Ok(Arc::clone(forge));
+        }
+        let found = self.worlds.get(world).ok_or_else(|| Error::Scenario {
+            place: "world".to_owned(),
+            problem: format!(
+                "`{world}` is not one of the chosen worlds ({}): choose it with --world",
+                self.worlds.keys().cloned().collect::<Vec<_>>().join(", ")
+            ),
+        })?;
+        let forge = Arc::new(Forge::new(Arc::clone(found), self.calendar));
+        self.forges.insert(world.to_owned(), Arc::clone(&forge));
+        Ok(forge)
+    }
+
+    /// The validator.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Forgets every instance, so that the next token meets a fresh one.
+    pub fn forget(&mut self) {
+        self.sites.clear();
+        self.twins.clear();
+        self.twin_answers.clear();
+    }
+
+    /// Sites whose instance is at work.
+    pub(super) fn open_sites(&self) -> Vec<SiteId> {
+        let ready = self.sites.iter().filter(|(_, instance)| matches!(instance, Instance::Ready(_)));
+        ready.map(|(site, _)| site.clone()).collect()
+    }
+
+    /// Why this validator is not shown a scenario at all, where that is so.
+    pub(super) fn unfit(&self, scenario: &Scenario) -> Option<String> {
+        if !self.description.key_sources.contains(&scenario.key_source) {
+            return Some(format!("it takes no keys from `{}`", scenario.key_source.name()));
+        }
+        let changes = |step: &Step| {
+            matches!(
+                step,
+                Step::RotateKey { .. }
+                    | Step::RemoveKey { .. }
+                    | Step::DisableIssuer { .. }
+                    | Step::UpdatePolicy { .. }
+            )
+        };
+        if !self.description.live_update && scenario.steps.iter().any(changes) {
+            return Some("it has no live update".to_owned());
+        }
+        let passes = |step: &Step| matches!(step, Step::AdvanceClock(_));
+        if self.description.clock == Clock::System && scenario.steps.iter().any(passes) {
+            return Some("not presented (clock not settable)".to_owned());
+        }
+        None
+    }
+
+    /// Plays a scenario and shows each token; `number` keeps tokens fresh.
+    ///
+    /// # Errors
+    /// Where the scenario cannot be played in these worlds.
+    pub fn examine(&mut self, scenario: &Scenario, number: u64) -> Result<Vec<Case>, Error> {
+        let forge = self.forge(&scenario.world)?;
+        let moves = forge.play(scenario, number)?;
+        let alone = scenario.as_single().is_some();
+        let mut own: BTreeMap<String, Instance> = BTreeMap::new();
+        let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
+        let mut cases = Vec::new();
+        let unfit = self.unfit(scenario);
+        for happening in moves {
+            match happening {
+                Move::Trust { party, policy, at } => {
+                    if unfit.is_none() && !alone {
+                        let configured = match own.remove(&party) {
+                            None => self.fresh(&policy),
+                            Some(Instance::Ready(validator)) => self.configure(validator, &policy),
+                            Some(skipped) => Ok(skipped),
+                        };
+                        match configured {
+                            Ok(instance) => own.insert(party.clone(), instance),
+                            Err(fault) => own.insert(party.clone(), Instance::Skipped(format!("configure: {fault}"))),
+                        };
+                    }
+                    told.entry(party).or_default().push((at, policy));
+                }
+                Move::Present(presented) => {
+                    let history = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
+                    let told: Vec<Told<'_>> = history.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                    let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
+                    let mut case = self.case(&forge, &site, &presented, &told);
+                    *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(case.clone());
+                    case.seen = if let Some(reason) = &unfit {
+                        Seen::Skipped(reason.clone())
+                    } else if self.too_close(&presented, &told) {
+                        Seen::Skipped("not presented (clock not settable)".to_owned())
+                    } else {
+                        let instance = if alone { self.take_site(&site, &told) } else { own.remove(&presented.party) };
+                        let (seen, instance) = self.show(instance, &case, &presented, &told);
+                        if let Some(instance) = instance {
+                            if alone {
+                                self.sites.insert(site, instance);
+                            } else {
+                                own.insert(presented.party.clone(), instance);
+                            }
+                        }
+                        seen
+                    };
+                    if self.seeks_twins {
+                        self.seek_twin(&mut case, scenario, &presented, &told, number);
+                    }
+                    cases.push(case);
+                }
+            }
+        }
+        Ok(cases)
+    }
+
+    fn case(&self, forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_>]) -> Case {
+        let expectation = expect(told, &presented.provenance, presented.at);
+        let policy = told.last().map(|told| told.policy);
+        let (relation, signer, claimed) = parties(forge.world(), policy, &presented.provenance);
+        Case {
+            step: presented.step,
+            site: site.clone(),
+            expectation,
+            seen: Seen::Skipped(String::new()),
+            relation,
+            signer,
+            claimed,
+            token: presented.token.clone(),
+            at: presented.at,
+        }
+    }
+
+    fn take_site(&mut self, site: &SiteId, told: &[Told<'_>]) -> Option<Instance> {
+        if let Some(instance) = self.sites.remove(site) {
+            return Some(instance);
+        }
+        let policy = told.last()?.policy;
+        Some(self.fresh(policy).unwrap_or_else(|fault| Instance::Skipped(format!("configure: {fault}"))))
+    }
+
+    fn fresh(&mut self, policy: &TrustPolicy) -> Result<Instance, Fault> {
+        let maker = Arc::clone(&self.maker);
+        let validator = self.guarded(move || maker())?;
+        self.configure(validator, policy)
+    }
+
+    fn configure(&mut self, mut validator: Box<dyn Validator>, policy: &TrustPolicy) -> Result<Instance, Fault> {
+        if !self.description.issuer_templates && policy.issuers.iter().any(crate::policy::TrustedIssuer::is_template) {
+            return Ok(Instance::Skipped("no issuer templates".to_owned()));
+        }
+        let policy = policy.reordered(self.configures);
+        self.configures += 1;
+        let (validator, configured) = self.guarded(move || {
+            let configured = validator.configure(&policy);
+            (validator, configured)
+        })?;
+        Ok(match configured? {
+            Configured::Ready => Instance::Ready(validator),
+            Configured::Skip(reason) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
+        })
+    }
+
+    /// Calls into the validator: the watchdog knows, and a panic is a fault.
+    fn guarded<T>(&self, call: impl FnOnce() -> T) -> Result<T, Fault> {
+        self.pulse.begins();
+        let result = catch_unwind(AssertUnwindSafe(call));
+        self.pulse.ends();
+        result.map_err(|panic| {
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+            Fault::Panic(tame(message.as_deref().unwrap_or("no message"), MAX_ANSWER))
+        })
+    }
+
+    /// The validator's answer, and the validator where it is still fit for use.
+    fn ask(
+        &self,
+        mut validator: Box<dyn Validator>,
+        token: &Token,
+        at: NumericDate,
+    ) -> (Result<Verdict, Fault>, Option<Box<dyn Validator>>) {
+        let answered = self.guarded(move || {
+            let verdict = validator.validate(token, at);
+            (validator, verdict)
+        });
+        match answered {
+            Ok((validator, verdict)) => (verdict, Some(validator)),
+            Err(fault) => (Err(fault), None),
+        }
+    }
+
+    fn show(
+        &self,
+        instance: Option<Instance>,
+        case: &Case,
+        presented: &Presentation,
+        told: &[Told<'_>],
+    ) -> (Seen, Option<Instance>) {
+        let validator = match instance {
+            Some(Instance::Ready(validator)) => validator,
+            Some(Instance::Skipped(reason)) => return (Seen::Skipped(reason.clone()), Some(Instance::Skipped(reason))),
+            None => return (Seen::Skipped("no policy was handed over".to_owned()), None),
+        };
+        let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
+        let policy = told.last().map(|told| told.policy);
+        let seen = match verdict {
+            Err(fault) => Seen::Fault(fault),
+            Ok(verdict) => match policy.and_then(|policy| leaked(policy, &verdict)) {
+                Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },
+                None => self.judge(case, policy, &presented.provenance, &verdict),
+            },
+        };
+        (seen, validator.map(Instance::Ready))
+    }
+
+    fn judge(&self, case: &Case, policy: Option<&TrustPolicy>, provenance: &Provenance, verdict: &Verdict) -> Seen {
+        let wrong = |kind, answer: String| Seen::Wrong { kind, answer, twin: None };
+        let expectation = &case.expectation;
+        match verdict {
+            Verdict::Skip(reason) => {
+                if self.may_skip(policy, provenance) {
+                    Seen::Skipped(tame(reason, MAX_ANSWER))
+                } else {
+                    let reason = tame(reason, MAX_ANSWER);
+                    Seen::Fault(Fault::Broken(format!("it skipped a token that it said it can judge: {reason}")))
+                }
+            }
+            Verdict::Reject(reason) => match (expectation.acceptable().is_some(), expectation.rejectable()) {
+                (false, _) => Seen::Rejected(Evidence::NoTwin),
+                (true, true) => Seen::Open { accepted: false },
+                (true, false) => wrong(Kind::FalseReject, format!("reject: {}", tame(reason, MAX_ANSWER))),
+            },
+            Verdict::Accept { identity, key } => {
+                let Some(signed) = expectation.acceptable() else {
+                    return wrong(Kind::FalseAccept, describe_accept(verdict));
+                };
+                if let Some(key) = key
+                    && signed.key.as_ref() != Some(key)
+                {
+                    return wrong(Kind::WrongIdentity, format!("accept, relying on key {}", tame(key, MAX_ANSWER)));
+                }
+                if let Some(identity) = identity {
+                    let tenant = identity.tenant.is_none() || identity.tenant == signed.tenant;
+                    if identity.iss != signed.iss || identity.sub != signed.sub || !tenant {
+                        return wrong(Kind::WrongIdentity, describe_accept(verdict));
+                    }
+                }
+                if expectation.unspecified() {
+                    Seen::Open { accepted: true }
+                } else {
+                    Seen::Accepted { identified: identity.is_some() }
+                }
+            }
+        }
+    }
+
+    /// A token may be skipped only where the claimed issuer's policy allows its algorithm and the validator did not say it has it.
+    fn may_skip(&self, policy: Option<&TrustPolicy>, provenance: &Provenance) -> bool {
+        let Presented::Jws(jws) = &provenance.presented else { return false };
+        let (Some(header), Some(payload)) = (jws.header.members(), jws.payload.members()) else { return false };
+        let Some(alg) = last(header, "alg").and_then(Json::as_str) else { return false };
+        let iss = last(payload, "iss").and_then(Json::as_str);
+        let issuer = policy.zip(iss).and_then(|(policy, iss)| policy.issuer_named(iss));
+        let allowed =
+            issuer.is_some_and(|i| i.algorithms.as_ref().is_none_or(|list| list.iter().any(|name| name == alg)));
+        allowed && !self.description.algorithms.contains(alg)
+    }
+
+    /// Whether the answer changes near the present, where a validator reads the machine's clock.
+    fn too_close(&self, presented: &Presentation, told: &[Told<'_>]) -> bool {
+        if self.description.clock == Clock::Settable {
+            return false;
+        }
+        let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
+        at(-CLOCK_MARGIN) != at(CLOCK_MARGIN)
+    }
+
+    /// Looks for the twin of a rejection, and shows it; names the twin of a false accept.
+    fn seek_twin(
+        &mut self,
+        case: &mut Case,
+        scenario: &Scenario,
+        presented: &Presentation,
+        told: &[Told<'_>],
+        number: u64,
+    ) {
+        match &mut case.seen {
+            Seen::Rejected(evidence) => {
+                *evidence = self.evidence(&case.expectation, scenario, presented, told, number);
+            }
+            Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
+                *twin = if policy_twin(told, &presented.provenance, presented.at).is_some() {
+                    Some(TwinNote { kind: TwinKind::Policy, scenario: None })
+                } else {
+                    let found = self.find_token_twin(&case.expectation, scenario, presented.step, number);
+                    found.map(|scenario| TwinNote { kind: TwinKind::Token, scenario: Some(scenario) })
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        expectation: &Expectation,
+        scenario: &Scenario,
+        presented: &Presentation,
+        told: &[Told<'_>],
+        number: u64,
+    ) -> Evidence {
+        if let Some(policy) = policy_twin(told, &presented.provenance, presented.at)
+            && let Some(answer) = self.ask_under(&policy, &presented.token, presented.at)
+        {
+            return match answer {
+                Ok(()) => Evidence::Confirmed(TwinKind::Policy),
+                Err(why) => Evidence::TwinRefused(TwinKind::Policy, why),
+            };
+        }
+        let Some(twin) = self.find_token_twin(expectation, scenario, presented.step, number) else {
+            return Evidence::NoTwin;
+        };
+        let name = twin.to_json();
+        let answer = match self.twin_answers.get(&name) {
+            Some(known) => Some(known.clone()),
+            None => {
+                let answer = self.ask_scenario(&twin, presented.step, number);
+                if let Some(answer) = &answer {
+                    self.twin_answers.insert(name, answer.clone());
+                }
+                answer
+            }
+        };
+        match answer {
+            Some(Ok(())) => Evidence::Confirmed(TwinKind::Token),
+            Some(Err(why)) => Evidence::TwinRefused(TwinKind::Token, why),
+            None => Evidence::NoTwin,
+        }
+    }
+
+    /// Whether a policy twin is accepted; `None` where the validator does not work under that policy.
+    fn ask_under(&mut self, policy: &TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
+        let digest = policy.digest();
+        let instance = match self.twins.remove(&digest) {
+            Some(instance) => instance,
+            None => self.fresh(policy).ok()?,
+        };
+        if self.twins.len() >= MAX_TWINS {
+            self.twins.clear();
+        }
+        match instance {
+            Instance::Ready(validator) => {
+                let (verdict, validator) = self.ask(validator, token, at);
+                if let Some(validator) = validator {
+                    self.twins.insert(digest, Instance::Ready(validator));
+                }
+                Some(accepted(verdict))
+            }
+            skipped @ Instance::Skipped(_) => {
+                self.twins.insert(digest, skipped);
+                None
+            }
+        }
+    }
+
+    /// Whether a token twin is accepted, on a fresh instance.
+    fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64) -> Option<Result<(), String>> {
+        let forge = self.forge(&twin.world).ok()?;
+        let moves = forge.play(twin, number ^ TWIN).ok()?;
+        let mut own: BTreeMap<String, Instance> = BTreeMap::new();
+        let mut answer = None;
+        for happening in moves {
+            match happening {
+                Move::Trust { party, policy, .. } => {
+                    let instance = match own.remove(&party) {
+                        None => self.fresh(&policy).ok()?,
+                        Some(Instance::Ready(validator)) => self.configure(validator, &policy).ok()?,
+                        Some(skipped) => skipped,
+                    };
+                    own.insert(party, instance);
+                }
+                Move::Present(presented) => {
+                    let Some(Instance::Ready(validator)) = own.remove(&presented.party) else { return None };
+                    let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
+                    if presented.step == step {
+                        answer = Some(accepted(verdict));
+                    }
+                    own.insert(presented.party.clone(), Instance::Ready(validator?));
+                }
+            }
+        }
+        answer
+    }
+
+    fn find_token_twin(
+        &mut self,
+        original: &Expectation,
+        scenario: &Scenario,
+        step: usize,
+        number: u64,
+    ) -> Option<Scenario> {
+        let forge = self.forge(&scenario.world).ok()?;
+        token_twin(scenario, step, original, &mut |candidate, step| lawful_at(&forge, candidate, step, number ^ TWIN))
+    }
+}
+
+/// Numbers of twins differ from those of the tokens they belong to, so that their `jti` and subject are fresh.
+const TWIN: u64 = 1 << 63;
+
+/// What is lawful for the token at a step of a scenario.
+pub(super) fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize, number: u64) -> Option<Expectation> {
+    let moves = forge.play(scenario, number).ok()?;
+    let party = moves.iter().find_map(|happening| match happening {
+        Move::Present(presented) if presented.step == step => Some(presented.party.clone()),
+        _ => None,
+    })?;
+    let mut told: Vec<(NumericDate, Arc<TrustPolicy>)> = Vec::new();
+    for happening in moves {
+        match happening {
+            Move::Trust { party: whose, policy, at } if whose == party => told.push((at, policy)),
+            Move::Present(presented) if presented.step == step => {
+                let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                return Some(expect(&told, &presented.provenance, presented.at));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {
+    match verdict {
+        Ok(Verdict::Accept { .. }) => Ok(()),
+        Ok(Verdict::Reject(reason)) => Err(tame(&reason, MAX_ANSWER)),
+        Ok(Verdict::Skip(reason)) => Err(format!("skipped: {}", tame(&reason, MAX_ANSWER))),
+        Err(fault) => Err(tame(&fault.to_string(), MAX_ANSWER)),
+    }
+}

@@ -1,0 +1,82 @@
+//! Who signed a token and whom it claims, by the world's aliases; and what an answer gives away.
+
+use crate::finding::{Relation, tame};
+use crate::jose::{Json, Material, encode_base64, encode_base64url, last};
+use crate::policy::{TrustPolicy, tenant_in};
+use crate::provenance::{Presented, Provenance};
+use crate::validator::Verdict;
+use crate::world::World;
+
+/// Who signed, and whom the token claims as issuer.
+pub(super) fn parties(
+    world: &World,
+    policy: Option<&TrustPolicy>,
+    provenance: &Provenance,
+) -> (Relation, String, String) {
+    let Presented::Jws(jws) = &provenance.presented else {
+        return (Relation::Nobody, "nobody".to_owned(), "none".to_owned());
+    };
+    let iss = jws.payload.members().and_then(|payload| last(payload, "iss")).and_then(Json::as_str);
+    let named = |name: &str, template: &str| name == template || tenant_in(template, name).is_some();
+    let claimed = iss.map(|iss| world.issuers.iter().find(|issuer| named(iss, &issuer.name)));
+    let claimed_alias = match &claimed {
+        None => "none".to_owned(),
+        Some(None) => "other".to_owned(),
+        Some(Some(issuer)) => issuer.alias.clone(),
+    };
+    let made = |event: &&crate::provenance::SigningEvent| {
+        event.input == jws.input && (event.signature == jws.signature || event.mirror.as_ref() == Some(&jws.signature))
+    };
+    let Some(event) = provenance.events.iter().find(made) else {
+        return (Relation::Nobody, "nobody".to_owned(), claimed_alias);
+    };
+    let Some(key) = world.keys.iter().find(|key| key.jwk.material == event.key) else {
+        let unknown = if matches!(event.key, Material::Oct { .. }) { "public text" } else { "unknown" };
+        return (Relation::PublicText, unknown.to_owned(), claimed_alias);
+    };
+    let Some(owner) = &key.owner else {
+        return (Relation::Attacker, "attacker".to_owned(), claimed_alias);
+    };
+    let trusted = world
+        .issuer(owner)
+        .zip(policy)
+        .is_some_and(|(issuer, policy)| policy.issuers.iter().any(|told| told.issuer == issuer.name));
+    let relation = if *owner == claimed_alias {
+        Relation::Own
+    } else if trusted {
+        Relation::OtherTrusted
+    } else {
+        Relation::Untrusted
+    };
+    (relation, owner.clone(), claimed_alias)
+}
+
+/// An accept in words.
+pub(super) fn describe_accept(verdict: &Verdict) -> String {
+    let Verdict::Accept { identity: Some(identity), .. } = verdict else { return "accept".to_owned() };
+    let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "none".to_owned(), |t| tame(t, 120));
+    let mut text = format!("accept, as iss {} sub {}", shown(&identity.iss), shown(&identity.sub));
+    if identity.tenant.is_some() {
+        text.push_str(&format!(" tenant {}", shown(&identity.tenant)));
+    }
+    text
+}
+
+/// The answer, where it holds a secret of the policy: as it is, in hex or in base64. The secret itself is left out.
+pub(super) fn leaked(policy: &TrustPolicy, verdict: &Verdict) -> Option<String> {
+    let text = match verdict {
+        Verdict::Reject(text) | Verdict::Skip(text) => text.clone(),
+        Verdict::Accept { .. } => describe_accept(verdict),
+    };
+    let finds = |needle: &[u8]| memchr::memmem::find(text.as_bytes(), needle).is_some();
+    for secret in policy.secret_octets().filter(|secret| secret.len() >= 8) {
+        let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+        let upper = hex.to_uppercase();
+        let (url, plain) = (encode_base64url(secret), encode_base64(secret));
+        let plain = plain.trim_end_matches('=');
+        if [secret, hex.as_bytes(), upper.as_bytes(), url.as_bytes(), plain.as_bytes()].into_iter().any(finds) {
+            return Some("an answer with a secret of its own policy in it (left out here)".to_owned());
+        }
+    }
+    None
+}

@@ -1,0 +1,257 @@
+//! Counts: per rule, per class, who signed for whom, and what was skipped and why.
+
+use super::case::{Case, Evidence, Seen, SiteId};
+use super::{Entry, Phase, Plan};
+use crate::finding::Kind;
+use crate::rule::Rule;
+use crate::validator::Description;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counts of one rule: tokens that broke it alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleTally {
+    /// Presented and judged.
+    pub alone: u64,
+    /// Rejected, and the twin was accepted: the evidence.
+    pub confirmed: u64,
+    /// Accepted.
+    pub accepted: u64,
+    /// Rejected, and so was the twin.
+    pub inconclusive: u64,
+    /// Rejected, and there is no twin.
+    pub no_twin: u64,
+    /// No answer.
+    pub faults: u64,
+}
+
+/// Counts of one class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClassTally {
+    /// Tokens presented and judged.
+    pub presented: u64,
+    /// Answered lawfully where one answer is lawful and it is accepting.
+    pub accepted: u64,
+    /// Rejected, and the twin was accepted.
+    pub confirmed: u64,
+    /// Rejected, and so was the twin.
+    pub inconclusive: u64,
+    /// Rejected, and there is no twin.
+    pub no_twin: u64,
+    /// Left open by the standards.
+    pub open: u64,
+    /// Answered wrongly.
+    pub wrong: u64,
+    /// No answer.
+    pub faults: u64,
+    /// Why the twins were refused, the first few reasons.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused_twins: BTreeSet<String>,
+    /// Not shown, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// One field of the signer by claimed issuer matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// Tokens presented.
+    pub presented: u64,
+    /// Of these accepted.
+    pub accepted: u64,
+    /// Of these accepted wrongly.
+    pub wrong: u64,
+}
+
+/// An honest token that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaselineFailure {
+    /// World, relying party and key source.
+    pub site: String,
+    /// Which token.
+    pub token: String,
+    /// What the validator said.
+    pub answer: String,
+}
+
+/// All counts of a campaign.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Per rule.
+    pub rules: BTreeMap<Rule, RuleTally>,
+    /// Per class id; baseline, replay and random scenarios under those words.
+    pub classes: BTreeMap<String, ClassTally>,
+    /// Per world: signer and claimed issuer.
+    pub matrix: BTreeMap<String, BTreeMap<(String, String), Cell>>,
+    /// Honest tokens accepted at the start.
+    pub baseline_accepted: u64,
+    /// Honest tokens refused at the start.
+    pub baseline_failures: Vec<BaselineFailure>,
+    /// Sites that the validator does not work at, with the reason.
+    pub sites_skipped: BTreeMap<String, String>,
+    /// Sites at which an honest token between the others was refused.
+    pub closed_badly: BTreeMap<String, String>,
+    /// Tokens presented and judged.
+    pub presented: u64,
+    /// Tokens for which several answers are lawful: accepted, rejected.
+    pub open: (u64, u64),
+    /// Tokens accepted without saying who it is.
+    pub unidentified: u64,
+    /// Wrong answers.
+    pub wrong: u64,
+    /// Missing answers.
+    pub faults: u64,
+}
+
+/// A site in words.
+#[must_use]
+pub(super) fn site_name(site: &SiteId) -> String {
+    format!("{} {} ({})", site.0, site.1, site.2.name())
+}
+
+impl Tally {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut tally = Tally::default();
+        for world in &plan.worlds {
+            tally.matrix.insert(world.name.clone(), BTreeMap::new());
+        }
+        tally
+    }
+
+    pub(super) fn closed_badly(&mut self, site: &SiteId, why: &str) {
+        self.closed_badly.insert(site_name(site), why.to_owned());
+    }
+
+    pub(super) fn count(&mut self, plan: &Plan, description: &Description, entry: &Entry) {
+        let Entry { index, case } = entry;
+        let phase = plan.stream.nth(*index).phase;
+        let site = site_name(&case.site);
+        if let Seen::Skipped(reason) = &case.seen {
+            let class = self.classes.entry(class_of(&phase)).or_default();
+            *class.skipped.entry(reason.clone()).or_default() += 1;
+            if phase == Phase::Baseline {
+                self.sites_skipped.insert(site, reason.clone());
+            }
+            return;
+        }
+        self.presented += 1;
+        self.count_rule(case);
+        self.count_class(&phase, case);
+        self.count_matrix(case);
+        match &case.seen {
+            Seen::Accepted { identified: false } => self.unidentified += 1,
+            Seen::Open { accepted: true } => self.open.0 += 1,
+            Seen::Open { accepted: false } => self.open.1 += 1,
+            Seen::Wrong { .. } => self.wrong += 1,
+            Seen::Fault(_) => self.faults += 1,
+            _ => {}
+        }
+        if phase == Phase::Baseline {
+            let failed = match &case.seen {
+                Seen::Wrong { answer, .. } => Some(answer.clone()),
+                Seen::Fault(fault) => Some(fault.to_string()),
+                _ => None,
+            };
+            match failed {
+                None => self.baseline_accepted += 1,
+                Some(answer) => {
+                    let token = describe_honest(plan, *index, description);
+                    self.baseline_failures.push(BaselineFailure { site, token, answer });
+                }
+            }
+        }
+    }
+
+    fn count_rule(&mut self, case: &Case) {
+        let Some(rule) = case.expectation.alone() else { return };
+        let tally = self.rules.entry(rule).or_default();
+        tally.alone += 1;
+        match &case.seen {
+            Seen::Rejected(Evidence::Confirmed(_)) => tally.confirmed += 1,
+            Seen::Rejected(Evidence::TwinRefused(..)) => tally.inconclusive += 1,
+            Seen::Rejected(Evidence::NoTwin) => tally.no_twin += 1,
+            Seen::Wrong { kind: Kind::FalseAccept, .. } => tally.accepted += 1,
+            Seen::Fault(_) => tally.faults += 1,
+            _ => {}
+        }
+    }
+
+    fn count_class(&mut self, phase: &Phase, case: &Case) {
+        let tally = self.classes.entry(class_of(phase)).or_default();
+        tally.presented += 1;
+        match &case.seen {
+            Seen::Accepted { .. } => tally.accepted += 1,
+            Seen::Rejected(Evidence::Confirmed(_)) => tally.confirmed += 1,
+            Seen::Rejected(Evidence::TwinRefused(_, why)) => {
+                tally.inconclusive += 1;
+                if tally.refused_twins.len() < 3 {
+                    tally.refused_twins.insert(why.clone());
+                }
+            }
+            Seen::Rejected(Evidence::NoTwin) => tally.no_twin += 1,
+            Seen::Open { .. } => tally.open += 1,
+            Seen::Wrong { .. } => tally.wrong += 1,
+            Seen::Fault(_) => tally.faults += 1,
+            Seen::Skipped(_) => {}
+        }
+    }
+
+    fn count_matrix(&mut self, case: &Case) {
+        let world = self.matrix.entry(case.site.0.clone()).or_default();
+        let cell = world.entry((case.signer.clone(), case.claimed.clone())).or_default();
+        cell.presented += 1;
+        match &case.seen {
+            Seen::Accepted { .. } | Seen::Open { accepted: true } => cell.accepted += 1,
+            Seen::Wrong { kind: Kind::FalseAccept, .. } => {
+                cell.accepted += 1;
+                cell.wrong += 1;
+            }
+            Seen::Wrong { kind: Kind::WrongIdentity, .. } => cell.accepted += 1,
+            _ => {}
+        }
+    }
+
+    /// Rules that some token broke alone and for which there is no evidence: none was rejected with an accepted twin. Rules
+    /// that have a finding are not among them.
+    #[must_use]
+    pub fn rules_without_evidence(&self) -> Vec<Rule> {
+        let bare = |tally: &RuleTally| tally.alone > 0 && tally.confirmed == 0 && tally.accepted == 0;
+        self.rules.iter().filter(|(_, tally)| bare(tally)).map(|(rule, _)| *rule).collect()
+    }
+
+    /// Classes whose every rejection has a refused twin: what the class tries has not been tried.
+    #[must_use]
+    pub fn classes_without_evidence(&self) -> Vec<(&str, &ClassTally)> {
+        let bare = |tally: &ClassTally| tally.inconclusive > 0 && tally.confirmed == 0 && tally.wrong == 0;
+        self.classes.iter().filter(|(_, tally)| bare(tally)).map(|(id, tally)| (id.as_str(), tally)).collect()
+    }
+
+    /// Whether every honest token of the start was accepted, and there was one.
+    #[must_use]
+    pub fn baseline_held(&self) -> bool {
+        self.baseline_accepted > 0 && self.baseline_failures.is_empty()
+    }
+}
+
+fn class_of(phase: &Phase) -> String {
+    match phase {
+        Phase::Baseline => "baseline".to_owned(),
+        Phase::Replay(_) => "replay".to_owned(),
+        Phase::Catalogue(id) => (*id).to_owned(),
+        Phase::Random => "random".to_owned(),
+    }
+}
+
+fn describe_honest(plan: &Plan, index: usize, description: &Description) -> String {
+    let item = plan.stream.nth(index);
+    let Some(present) = item.scenario.as_single() else { return format!("for {}", description.name) };
+    let honest = &present.honest;
+    let part = |name: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!(", {name} {v}"));
+    format!(
+        "issuer {}{}{}{}",
+        honest.issuer,
+        part("tenant", &honest.tenant),
+        part("key", &honest.key),
+        part("alg", &honest.alg)
+    )
+}

@@ -1,0 +1,156 @@
+//! Commands that teach: `explain` and `list`.
+
+use super::args::{ExplainArgs, Format, ListArgs, What};
+use super::validators::all;
+use crate::error::Error;
+use crate::generate::{Class, Site, classes};
+use crate::judgement::Exit;
+use crate::rule::Rule;
+use crate::world::{DEFAULT_SEED, World};
+use anstyle::Style;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+const BOLD: Style = Style::new().bold();
+
+pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Error> {
+    let mut out = String::new();
+    if let Some(rule) = Rule::from_name(&args.id) {
+        explain_rule(&mut out, rule);
+    } else if let Some(class) = classes().iter().find(|class| class.id.eq_ignore_ascii_case(&args.id)) {
+        explain_class(&mut out, class);
+    } else {
+        return Err(Error::Usage(format!(
+            "{:?} is neither a rule nor a class: see `wrongkey list rules` and `wrongkey list classes`",
+            args.id
+        )));
+    }
+    super::print(&out, args.color);
+    Ok(Exit::Clean)
+}
+
+fn explain_rule(out: &mut String, rule: Rule) {
+    let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {}", rule.name(), rule.severity().name());
+    let _ = writeln!(out, "  what     {}", rule.demand());
+    let _ = writeln!(out, "  why      without it {}", rule.why());
+    let _ = writeln!(out, "  source   {}", rule.source());
+    let aiming: Vec<&str> = classes().iter().filter(|class| class.aims == Some(rule)).map(|class| class.id).collect();
+    let _ = writeln!(out, "  classes  {}", aiming.join(", "));
+    if let Some(class) = classes().iter().find(|class| class.aims == Some(rule)) {
+        example(out, class);
+    }
+}
+
+fn explain_class(out: &mut String, class: &Class) {
+    let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {}", class.id, class.title);
+    match class.aims {
+        Some(rule) => {
+            let _ = writeln!(out, "  rule     {} ({}): {}", rule.name(), rule.severity().name(), rule.demand());
+            let _ = writeln!(out, "  why      without it {}", rule.why());
+        }
+        None => {
+            let _ = writeln!(out, "  rule     none: a positive control, which a sound validator accepts");
+        }
+    }
+    let _ = writeln!(out, "  source   {}", class.source);
+    example(out, class);
+}
+
+fn example(out: &mut String, class: &Class) {
+    let worlds: Vec<Arc<World>> =
+        World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
+    for world in &worlds {
+        for party in &world.parties {
+            for &key_source in &party.key_sources {
+                if let Some(scenario) = class.scenarios(&Site { world, party, key_source }).first() {
+                    let _ = writeln!(out, "  example\n{}", scenario.to_json().trim_end());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
+    if args.summary && args.what != What::Classes {
+        return Err(Error::Usage("--summary goes with `list classes`".to_owned()));
+    }
+    let rows: Vec<serde_json::Value> = match args.what {
+        What::Rules => Rule::ALL
+            .iter()
+            .map(|rule| {
+                json!({ "name": rule.name(), "severity": rule.severity().name(), "source": rule.source(), "demand": rule.demand() })
+            })
+            .collect(),
+        What::Classes if args.summary => summary(),
+        What::Classes => classes()
+            .iter()
+            .map(|class| {
+                json!({ "name": class.id, "rule": class.aims.map_or("accept", Rule::name), "title": class.title, "source": class.source })
+            })
+            .collect(),
+        What::Worlds => World::shipped_names()
+            .filter_map(|name| World::shipped(name, DEFAULT_SEED))
+            .map(|world| {
+                let parties: Vec<_> = world.parties.iter().map(|party| party.alias.as_str()).collect();
+                json!({ "name": world.name, "parties": parties.join(", "), "about": world.about.replace('\n', " ") })
+            })
+            .collect(),
+        What::Validators => all()
+            .iter()
+            .map(|validator| json!({ "name": validator.name, "sort": validator.sort, "about": validator.about }))
+            .collect(),
+    };
+    match args.format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(&rows).unwrap_or_default();
+            text.push('\n');
+            super::print(&text, super::args::Color::Never);
+        }
+        Format::Text => super::print(&table(&rows), super::args::Color::Auto),
+    }
+    Ok(Exit::Clean)
+}
+
+fn summary() -> Vec<serde_json::Value> {
+    let mut groups: BTreeMap<&str, u64> = BTreeMap::new();
+    for class in classes() {
+        let group =
+            class.id.split_once(['-', '/']).filter(|(group, _)| group.len() == 2).map_or("storm-0558", |row| row.0);
+        *groups.entry(group).or_default() += 1;
+    }
+    groups.into_iter().map(|(group, count)| json!({ "name": group, "classes": count.to_string() })).collect()
+}
+
+/// Columns as wide as their widest value; the last one runs on.
+fn table(rows: &[serde_json::Value]) -> String {
+    let cells: Vec<Vec<&str>> = rows
+        .iter()
+        .filter_map(serde_json::Value::as_object)
+        .map(|row| ordered(row).into_iter().map(|(_, value)| value).collect())
+        .collect();
+    let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |column: usize| cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in &cells {
+        for (column, cell) in row.iter().enumerate() {
+            if column + 1 == row.len() {
+                let _ = writeln!(out, "{cell}");
+            } else {
+                let _ = write!(out, "{cell:width$}  ", width = widths[column]);
+            }
+        }
+    }
+    out
+}
+
+/// Name first, then short members, the sentence last.
+fn ordered(row: &serde_json::Map<String, serde_json::Value>) -> Vec<(&str, &str)> {
+    const ORDER: [&str; 10] =
+        ["name", "severity", "rule", "sort", "classes", "parties", "source", "title", "demand", "about"];
+    ORDER.iter().filter_map(|name| Some((*name, row.get(*name)?.as_str()?))).collect()
+}

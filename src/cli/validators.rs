@@ -1,0 +1,100 @@
+//! Validators by name, and worlds by name or file.
+
+use super::args::WorldArgs;
+use crate::error::Error;
+use crate::validator::flawed::{self, Flaw};
+use crate::validator::recipe::recipes;
+use crate::validator::{Maker, reference};
+use crate::world::{DEFAULT_SEED, World};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A validator that can be named.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) about: String,
+    /// `recipe`, `reference` or `flawed`.
+    pub(super) sort: &'static str,
+    pub(super) maker: Maker,
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Named> {
+    let mut all = vec![Named {
+        name: "reference".to_owned(),
+        about: "the strict reference validator".to_owned(),
+        sort: "reference",
+        maker: reference::maker(),
+    }];
+    for recipe in recipes() {
+        all.push(Named {
+            name: recipe.name.to_owned(),
+            about: recipe.about.to_owned(),
+            sort: "recipe",
+            maker: (recipe.maker)(),
+        });
+    }
+    all.push(Named {
+        name: "sound".to_owned(),
+        about: "the small validator that the flawed ones are made from, without a flaw".to_owned(),
+        sort: "flawed",
+        maker: flawed::maker(None),
+    });
+    for &flaw in Flaw::ALL {
+        all.push(Named {
+            name: format!("flawed-{}", flaw.name()),
+            about: flaw.mistake().to_owned(),
+            sort: "flawed",
+            maker: flawed::maker(Some(flaw)),
+        });
+    }
+    all
+}
+
+/// The validator of that name.
+pub(super) fn named(name: &str) -> Result<Named, Error> {
+    let known = all();
+    if let Some(index) = known.iter().position(|validator| validator.name == name) {
+        return known.into_iter().nth(index).ok_or_else(|| Error::Usage(String::new()));
+    }
+    let alike: Vec<&str> = known
+        .iter()
+        .map(|v| v.name.as_str())
+        .filter(|known| known.contains(name) || name.contains(known))
+        .take(3)
+        .collect();
+    let hint = if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) };
+    Err(Error::Usage(format!("there is no validator `{name}`{hint} `wrongkey list validators` names them all")))
+}
+
+/// The chosen worlds: all shipped ones unless some are named.
+pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<Arc<World>>, Error> {
+    let seed = args.world_seed.or(default_seed).unwrap_or(DEFAULT_SEED);
+    if args.worlds.is_empty() {
+        return Ok(World::shipped_names().filter_map(|name| World::shipped(name, seed)).collect());
+    }
+    let mut worlds: Vec<Arc<World>> = Vec::new();
+    for name in &args.worlds {
+        let world = match World::shipped(name, seed) {
+            Some(world) => world,
+            None => Arc::new(file_world(name, seed)?),
+        };
+        if worlds.iter().any(|known| known.name == world.name) {
+            return Err(Error::Usage(format!("--world: two worlds are named `{}`", world.name)));
+        }
+        worlds.push(world);
+    }
+    Ok(worlds)
+}
+
+fn file_world(name: &str, seed: u64) -> Result<World, Error> {
+    let path = Path::new(name);
+    if !path.exists() && path.components().count() == 1 && path.extension().is_none() {
+        let names: Vec<_> = World::shipped_names().collect();
+        return Err(Error::Usage(format!(
+            "--world: `{name}` is neither a shipped world ({}) nor a file",
+            names.join(", ")
+        )));
+    }
+    World::load(path, seed)
+}

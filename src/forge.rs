@@ -1,0 +1,250 @@
+//! Turns a scenario into what happens: policies handed over, and tokens with the record of who wrote and signed what.
+//!
+//! Forging is a function of the scenario, the world, the time and a number that keeps `jti`, `iat` and subject fresh: the
+//! same four give the same octets.
+
+mod draft;
+mod value;
+
+use crate::error::Error;
+use crate::jose::{NumericDate, Token};
+use crate::policy::{KeySource, TrustPolicy};
+use crate::provenance::Provenance;
+use crate::scenario::{Present, Scenario, Step};
+use crate::world::{Calendar, Publication, World};
+use draft::Draft;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A world at a time, ready to forge.
+#[derive(Debug)]
+pub struct Forge {
+    world: Arc<World>,
+    calendar: Calendar,
+    start: Publication,
+    policies: BTreeMap<(String, KeySource), Arc<TrustPolicy>>,
+}
+
+/// One thing that happens to a validator.
+#[derive(Clone, Debug)]
+pub enum Move {
+    /// A relying party is told whom to trust: at the start, or because it has changed.
+    Trust {
+        /// The relying party's alias.
+        party: String,
+        /// What it is told.
+        policy: Arc<TrustPolicy>,
+        /// When.
+        at: NumericDate,
+    },
+    /// A token is presented.
+    Present(Box<Presentation>),
+}
+
+/// A token at a relying party's door.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// Index of the step.
+    pub step: usize,
+    /// The relying party's alias.
+    pub party: String,
+    /// The token.
+    pub token: Token,
+    /// Who wrote and signed what.
+    pub provenance: Provenance,
+    /// When.
+    pub at: NumericDate,
+}
+
+impl Forge {
+    /// A world at a time.
+    #[must_use]
+    pub fn new(world: Arc<World>, calendar: Calendar) -> Self {
+        let start = Publication::of(&world);
+        let mut policies = BTreeMap::new();
+        for party in &world.parties {
+            for &source in &party.key_sources {
+                let policy = world.policy(party, source, &start, calendar);
+                policies.insert((party.alias.clone(), source), Arc::new(policy));
+            }
+        }
+        Forge { world, calendar, start, policies }
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
+    /// What a relying party is told at the start; `None` where it does not exist or takes no keys from there.
+    #[must_use]
+    pub fn policy(&self, party: &str, source: KeySource) -> Option<&Arc<TrustPolicy>> {
+        self.policies.get(&(party.to_owned(), source))
+    }
+
+    /// Plays a scenario. Each relying party in it is told its policy first; another `number` gives fresh tokens.
+    ///
+    /// # Errors
+    /// Where the scenario names what the world does not have, asks for what no forger can do, or for a step or act that
+    /// this version does not run.
+    pub fn play(&self, scenario: &Scenario, number: u64) -> Result<Vec<Move>, Error> {
+        if scenario.world != self.world.name {
+            return Err(Error::Scenario {
+                place: "world".to_owned(),
+                problem: format!("it is made for world `{}`, not `{}`", scenario.world, self.world.name),
+            });
+        }
+        if let Some(present) = scenario.as_single() {
+            let trust = self.trust_at_start(scenario, &present.to, "step 1")?;
+            let nonce = Nonce::of(scenario, number);
+            let presented = self.present(present, &Situation::start(self, nonce), &mut BTreeMap::new())?;
+            return Ok(vec![trust, Move::Present(Box::new(presented))]);
+        }
+        self.play_steps(scenario, number)
+    }
+
+    fn play_steps(&self, scenario: &Scenario, number: u64) -> Result<Vec<Move>, Error> {
+        let mut moves = Vec::new();
+        let mut told: BTreeMap<String, Arc<TrustPolicy>> = BTreeMap::new();
+        for (index, present) in scenario.presents() {
+            if !told.contains_key(&present.to) {
+                let trust = self.trust_at_start(scenario, &present.to, &format!("step {}", index + 1))?;
+                if let Move::Trust { party, policy, .. } = &trust {
+                    told.insert(party.clone(), Arc::clone(policy));
+                }
+                moves.push(trust);
+            }
+        }
+        if told.is_empty() {
+            return Err(Error::Scenario {
+                place: "steps".to_owned(),
+                problem: "no token is presented: add a `present` step".to_owned(),
+            });
+        }
+        let mut situation = Situation::start(self, Nonce::of(scenario, number));
+        let mut tokens = BTreeMap::new();
+        for (index, step) in scenario.steps.iter().enumerate() {
+            situation.step = index;
+            let place = format!("step {} ({})", index + 1, step.kind());
+            match step {
+                Step::Present(present) => {
+                    let presented = self.present(present, &situation, &mut tokens)?;
+                    moves.push(Move::Present(Box::new(presented)));
+                }
+                Step::AdvanceClock(span) => {
+                    if span.0 < 0 || matches!(self.calendar, Calendar::Timeless(_)) {
+                        let problem =
+                            "time only goes forward, and stands still where the clock cannot be set".to_owned();
+                        return Err(Error::Scenario { place, problem });
+                    }
+                    situation.calendar = situation.calendar.later(*span);
+                }
+                Step::RotateKey { .. }
+                | Step::RemoveKey { .. }
+                | Step::DisableIssuer { .. }
+                | Step::UpdatePolicy { .. } => {
+                    situation.publication.apply(&self.world, step, &place)?;
+                    for (alias, before) in &mut told {
+                        let Some(party) = self.world.party(alias) else { continue };
+                        let now = self.world.policy(party, scenario.key_source, &situation.publication, self.calendar);
+                        if now != **before {
+                            *before = Arc::new(now);
+                            let policy = Arc::clone(before);
+                            moves.push(Move::Trust { party: alias.clone(), policy, at: situation.calendar.now() });
+                        }
+                    }
+                }
+                Step::JwksUnreachable { .. } | Step::Together(_) | Step::Exchange { .. } => {
+                    return Err(Error::NotRun { place: format!("step {}", index + 1), what: step.kind().to_owned() });
+                }
+            }
+        }
+        Ok(moves)
+    }
+
+    fn trust_at_start(&self, scenario: &Scenario, party: &str, place: &str) -> Result<Move, Error> {
+        let wrong = |problem| Error::Scenario { place: place.to_owned(), problem };
+        if self.world.party(party).is_none() {
+            let names: Vec<_> = self.world.parties.iter().map(|party| party.alias.as_str()).collect();
+            let names = names.join(", ");
+            return Err(wrong(format!("world {} has no party `{party}`: one of {names}", self.world.name)));
+        }
+        let policy = self
+            .policy(party, scenario.key_source)
+            .ok_or_else(|| wrong(format!("party `{party}` takes no keys from `{}`", scenario.key_source.name())))?;
+        Ok(Move::Trust { party: party.to_owned(), policy: Arc::clone(policy), at: self.calendar.now() })
+    }
+
+    fn present(
+        &self,
+        present: &Present,
+        situation: &Situation,
+        tokens: &mut BTreeMap<String, Draft>,
+    ) -> Result<Presentation, Error> {
+        let mut draft = Draft::honest(self, situation, &present.to, &present.honest)?;
+        draft.apply(self, situation, &present.to, &present.acts, tokens)?;
+        draft.settle(self, situation)?;
+        let (token, provenance) = draft.write();
+        if let Some(name) = &present.name {
+            tokens.insert(name.clone(), draft);
+        }
+        Ok(Presentation {
+            step: situation.step,
+            party: present.to.clone(),
+            token,
+            provenance,
+            at: situation.calendar.now(),
+        })
+    }
+}
+
+/// Where a scenario stands while it is played.
+struct Situation {
+    step: usize,
+    publication: Publication,
+    calendar: Calendar,
+    nonce: Nonce,
+}
+
+impl Situation {
+    fn start(forge: &Forge, nonce: Nonce) -> Self {
+        Situation { step: 0, publication: forge.start.clone(), calendar: forge.calendar, nonce }
+    }
+
+    fn place(&self, act: Option<&str>) -> String {
+        match act {
+            Some(act) => format!("step {}, act {act}", self.step + 1),
+            None => format!("step {}", self.step + 1),
+        }
+    }
+}
+
+/// What makes tokens of one playing differ from those of another.
+#[derive(Clone, Copy)]
+struct Nonce([u8; 32]);
+
+impl Nonce {
+    fn of(scenario: &Scenario, number: u64) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(number.to_be_bytes());
+        digest.update(serde_json::to_vec(scenario).unwrap_or_default());
+        Nonce(digest.finalize().into())
+    }
+
+    /// A number for a token, by step and depth.
+    fn number(self, step: usize, depth: usize) -> u64 {
+        let mut digest = Sha256::new();
+        digest.update(self.0);
+        digest.update([u8::try_from(step).unwrap_or(255), u8::try_from(depth).unwrap_or(255)]);
+        let octets: [u8; 32] = digest.finalize().into();
+        octets[..8].iter().fold(0, |number, &octet| number << 8 | u64::from(octet))
+    }
+}

@@ -1,0 +1,531 @@
+//! A token while it is written: acts change it, signing records an event, and what comes after a signature is not signed.
+
+use super::value::resolve;
+use super::{Forge, Situation};
+use crate::error::Error;
+use crate::jose::{
+    Family, Json, Member, Primitive, Serialization, Spelling, Token, encode_base64url, spell_octets, spell_part,
+};
+use crate::key::{PrivateKey, public_text};
+use crate::provenance::{Jws, Part, Presented, Provenance, SigningEvent};
+use crate::scenario::{
+    Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, Raw, Segment, SetMember, SignWith, Span, Splice,
+};
+use crate::world::{Key, World};
+use std::collections::BTreeMap;
+
+/// How long an honest token lives.
+const LIFETIME: Span = Span(3600);
+
+#[derive(Clone)]
+pub(super) struct Draft {
+    honest: Honest,
+    key: String,
+    alg: Primitive,
+    header: Text,
+    payload: Text,
+    signature: Option<Vec<u8>>,
+    signature_spellings: Vec<Spelling>,
+    serialization: Serialization,
+    around: (String, String),
+    segments: u8,
+    replaced: Option<String>,
+    events: Vec<SigningEvent>,
+    depth: usize,
+}
+
+/// A header or payload while it is written.
+#[derive(Clone)]
+enum Text {
+    Written { members: Vec<Member>, spellings: Vec<Spelling> },
+    Raw(String),
+}
+
+impl Text {
+    fn write(&self) -> String {
+        match self {
+            Text::Written { members, spellings } => spell_part(members, spellings).text,
+            Text::Raw(text) => text.clone(),
+        }
+    }
+
+    fn part(&self) -> Part {
+        match self {
+            Text::Written { members, spellings } => {
+                Part::Written { members: members.clone(), departures: spell_part(members, spellings).departures }
+            }
+            Text::Raw(_) => Part::Opaque,
+        }
+    }
+}
+
+impl Draft {
+    /// What an honest issuer would write for this party.
+    pub(super) fn honest(forge: &Forge, situation: &Situation, party: &str, honest: &Honest) -> Result<Self, Error> {
+        Draft::honest_at(forge, situation, party, honest, 0)
+    }
+
+    fn honest_at(forge: &Forge, situation: &Situation, to: &str, honest: &Honest, depth: usize) -> Result<Self, Error> {
+        let world = forge.world();
+        let wrong = |problem: String| Error::Scenario { place: format!("{}, honest", situation.place(None)), problem };
+        let unknown = |what: &str, alias: &str| wrong(format!("world {} has no {what} `{alias}`", world.name));
+        let party = world.party(to).ok_or_else(|| unknown("party", to))?;
+        let issuer = world.issuer(&honest.issuer).ok_or_else(|| unknown("issuer", &honest.issuer))?;
+        let trust = party.issuers.iter().find(|trust| trust.alias == issuer.alias);
+        let mut honest = honest.clone();
+        if honest.tenant.is_none() {
+            let admitted = trust.and_then(|trust| trust.tenants.as_ref()).unwrap_or(&issuer.tenants);
+            honest.tenant = admitted.first().filter(|_| !issuer.tenants.is_empty()).cloned();
+        } else if issuer.tenants.is_empty() {
+            return Err(wrong(format!("issuer `{}` has no tenants", issuer.alias)));
+        }
+        let tenant = match &honest.tenant {
+            Some(alias) => Some(world.tenant(alias).ok_or_else(|| unknown("tenant", alias))?),
+            None => None,
+        };
+        let key = match &honest.key {
+            Some(alias) => world.key(alias).ok_or_else(|| unknown("key", alias))?,
+            None => {
+                let listed = situation.publication.listed(&issuer.alias);
+                let in_service = |key: &&Key| {
+                    let secret = trust.is_some_and(|trust| trust.secrets.contains(&key.alias));
+                    secret || listed.iter().any(|(alias, _)| *alias == key.alias)
+                };
+                let of_party = trust.and_then(|trust| world.honest_keys(party, trust).find(in_service));
+                of_party
+                    .or_else(|| world.keys_of(&issuer.alias).find(|key| key.honest && key.private.is_some()))
+                    .ok_or_else(|| wrong(format!("issuer `{}` has no key to sign with", issuer.alias)))?
+            }
+        };
+        let alg = match &honest.alg {
+            Some(name) => Primitive::from_name(name)
+                .ok_or_else(|| wrong(format!("`alg`: {name:?} is no algorithm that anybody can sign with")))?,
+            None => own_algorithm(key, trust.and_then(|trust| trust.algorithms.as_ref()).unwrap_or(&issuer.algorithms)),
+        };
+        let number = situation.nonce.number(situation.step, depth);
+        let fresh = |what: &str| world.label(&[what, &number.to_string()]);
+        let subject = match (&honest.subject, trust.and_then(|trust| trust.subjects.as_ref())) {
+            (Some(alias), _) => world.subject(alias).map(|s| s.id.clone()).ok_or_else(|| unknown("subject", alias))?,
+            (None, Some(admitted)) => {
+                let named = admitted.first().and_then(|alias| world.subject(alias));
+                named.map_or_else(|| fresh("subject"), |subject| subject.id.clone())
+            }
+            (None, None) => fresh("subject"),
+        };
+        let mut header = vec![Member::new("alg", Json::string(alg.name()))];
+        if let Some(kid) = published_kid(situation, key) {
+            header.push(Member::new("kid", Json::string(kid)));
+        }
+        if let Some(typ) = party.token_types.as_ref().and_then(|types| types.first()) {
+            header.push(Member::new("typ", Json::string(typ)));
+        }
+        if trust.is_some_and(|trust| trust.signer) {
+            header.push(Member::new("signer", Json::string(&issuer.signer)));
+        }
+        let mut payload = vec![
+            Member::new("iss", Json::string(world.issuer_name(issuer, tenant))),
+            Member::new("sub", Json::string(subject)),
+        ];
+        if let Some(audience) = party.audiences.first() {
+            payload.push(Member::new("aud", Json::string(audience)));
+        }
+        payload.push(Member::new("exp", Json::integer(situation.calendar.at(LIFETIME).0)));
+        payload.push(Member::new("iat", Json::integer(situation.calendar.issued(number).0)));
+        payload.push(Member::new("jti", Json::string(fresh("jti"))));
+        if let Some(tenant) = tenant {
+            payload.push(Member::new("tid", Json::string(&tenant.id)));
+        }
+        Ok(Draft {
+            honest,
+            key: key.alias.clone(),
+            alg,
+            header: Text::Written { members: header, spellings: Vec::new() },
+            payload: Text::Written { members: payload, spellings: Vec::new() },
+            signature: None,
+            signature_spellings: Vec::new(),
+            serialization: Serialization::Compact,
+            around: (String::new(), String::new()),
+            segments: 3,
+            replaced: None,
+            events: Vec::new(),
+            depth,
+        })
+    }
+
+    /// Applies acts in order.
+    pub(super) fn apply(
+        &mut self,
+        forge: &Forge,
+        situation: &Situation,
+        party: &str,
+        acts: &[Act],
+        tokens: &BTreeMap<String, Draft>,
+    ) -> Result<(), Error> {
+        for (index, act) in acts.iter().enumerate() {
+            let place = situation.place(Some(&format!("{} ({})", index + 1, act.kind())));
+            let wrong = |problem: &str| Error::Scenario { place: place.clone(), problem: problem.to_owned() };
+            let not_run = |what: String| Error::NotRun { place: place.clone(), what };
+            let value = |draft: &Draft, value| resolve(forge, situation, &draft.honest, value, &place);
+            match act {
+                Act::SetClaim(SetMember { name, value: wanted }) => {
+                    let value = value(self, wanted)?;
+                    set(members(&mut self.payload, &place)?, name, value);
+                }
+                Act::SetHeader(SetMember { name, value: wanted }) => {
+                    let value = value(self, wanted)?;
+                    set(members(&mut self.header, &place)?, name, value);
+                }
+                Act::DropClaim(named) => members(&mut self.payload, &place)?.retain(|m| m.name != named.name),
+                Act::DropHeader(named) => members(&mut self.header, &place)?.retain(|m| m.name != named.name),
+                Act::DuplicateClaim(Duplicate { name, value: wanted, at }) => {
+                    let value = value(self, wanted)?;
+                    add(members(&mut self.payload, &place)?, Member::new(name, value), *at);
+                }
+                Act::DuplicateHeader(Duplicate { name, value: wanted, at }) => {
+                    let value = value(self, wanted)?;
+                    add(members(&mut self.header, &place)?, Member::new(name, value), *at);
+                }
+                Act::SignWith(sign) => self.sign_with(forge, situation, sign, &place)?,
+                Act::StripSignature {} => self.signature = Some(Vec::new()),
+                Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, &place)?,
+                Act::EmbedKey { r#as: KeyHeader::Jwk, key } => {
+                    let jwk = named_key(forge.world(), key).map_err(|problem| wrong(&problem))?.jwk.clone();
+                    if matches!(jwk.material, crate::jose::Material::Oct { .. }) {
+                        return Err(wrong("a secret is not carried in a header: name a key pair"));
+                    }
+                    let json = serde_json::to_value(jwk).map_err(|error| wrong(&error.to_string()))?;
+                    set(members(&mut self.header, &place)?, "jwk", Json::from_serde(&json));
+                }
+                Act::EmbedKey { r#as, .. } => {
+                    let name = serde_json::to_value(r#as).unwrap_or_default();
+                    return Err(not_run(format!("embed-key as {}", name.as_str().unwrap_or_default())));
+                }
+                Act::Serialize { r#as } => match r#as {
+                    Serialization::General | Serialization::Nested => {
+                        return Err(not_run(format!("serialize as {}", r#as.name())));
+                    }
+                    serialization => self.serialization = *serialization,
+                },
+                Act::Spell { part, r#as } => match part {
+                    Segment::Signature => self.signature_spellings.push(*r#as),
+                    Segment::Header => spell(&mut self.header, *r#as),
+                    Segment::Payload => spell(&mut self.payload, *r#as),
+                },
+                Act::MangleSignature(mangle) => {
+                    self.settle(forge, situation)?;
+                    self.mangle(mangle);
+                }
+                Act::Raw(raw) => {
+                    self.settle(forge, situation)?;
+                    self.raw(raw);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs with the honest key unless an act has signed.
+    pub(super) fn settle(&mut self, forge: &Forge, situation: &Situation) -> Result<(), Error> {
+        if self.signature.is_some() {
+            return Ok(());
+        }
+        let place = situation.place(None);
+        let key =
+            named_key(forge.world(), &self.key).map_err(|problem| Error::Scenario { place: place.clone(), problem })?;
+        let private = key.private.as_ref().ok_or_else(|| no_private(&self.key, &place))?;
+        self.sign(forge, private, self.alg, &place)
+    }
+
+    fn sign(&mut self, forge: &Forge, private: &PrivateKey, alg: Primitive, place: &str) -> Result<(), Error> {
+        let (Text::Written { members: header, .. }, Text::Written { members: payload, .. }) =
+            (&self.header, &self.payload)
+        else {
+            let problem = "raw octets are not signed: put sign-with before them".to_owned();
+            return Err(Error::Scenario { place: place.to_owned(), problem });
+        };
+        let input = format!("{}.{}", self.header.write(), self.payload.write()).into_bytes();
+        let signature = forge
+            .world()
+            .memo
+            .sign(private, alg, &input)
+            .map_err(|error| Error::Scenario { place: place.to_owned(), problem: error.to_string() })?;
+        self.signature = Some(signature.octets.clone());
+        self.events.push(SigningEvent {
+            key: private.material().clone(),
+            primitive: alg,
+            input,
+            signature: signature.octets,
+            mirror: signature.mirror,
+            header: header.clone(),
+            payload: payload.clone(),
+        });
+        Ok(())
+    }
+
+    fn sign_with(&mut self, forge: &Forge, situation: &Situation, sign: &SignWith, place: &str) -> Result<(), Error> {
+        let world = forge.world();
+        let wrong = |problem: String| Error::Scenario { place: place.to_owned(), problem };
+        let alias = sign.secret.as_ref().map_or_else(|| sign.key.as_ref().unwrap_or(&self.key), |secret| &secret.of);
+        let key = named_key(world, alias).map_err(wrong)?;
+        let asked = match &sign.alg {
+            Some(name) => Some(Primitive::from_name(name).ok_or_else(|| {
+                wrong(format!(
+                    "nobody can sign with {name:?}: set the header and use strip-signature or mangle-signature"
+                ))
+            })?),
+            None => None,
+        };
+        let public;
+        let (private, alg) = match &sign.secret {
+            Some(secret) => {
+                let jwk = world.published_jwk(key, published_kid(situation, key).as_deref(), situation.calendar);
+                let text = public_text(&jwk, secret.layout).map_err(|error| wrong(error.to_string()))?;
+                public = PrivateKey::secret(text);
+                let alg = asked.unwrap_or(Primitive::HS256);
+                if alg.family() != Family::Hmac {
+                    return Err(wrong(format!("a secret signs with HMAC, not {alg}")));
+                }
+                (&public, alg)
+            }
+            None => {
+                let private = key.private.as_ref().ok_or_else(|| no_private(alias, place))?;
+                let own = if sign.key.is_none() { self.alg } else { key.signs[0] };
+                (private, asked.unwrap_or(own))
+            }
+        };
+        let header = members(&mut self.header, place)?;
+        set(header, "alg", Json::string(alg.name()));
+        match &sign.kid {
+            Kid::Own => match published_kid(situation, key) {
+                Some(kid) => set(header, "kid", Json::string(kid)),
+                None => header.retain(|member| member.name != "kid"),
+            },
+            Kid::Keep => {}
+            Kid::None => header.retain(|member| member.name != "kid"),
+            Kid::Of(other) => {
+                let other = named_key(world, other).map_err(wrong)?;
+                set(header, "kid", Json::string(published_kid(situation, other).unwrap_or_default()));
+            }
+            Kid::Text(text) => set(header, "kid", Json::string(text)),
+        }
+        self.sign(forge, private, alg, place)
+    }
+
+    fn splice(
+        &mut self,
+        forge: &Forge,
+        situation: &Situation,
+        party: &str,
+        splice: &Splice,
+        tokens: &BTreeMap<String, Draft>,
+        place: &str,
+    ) -> Result<(), Error> {
+        self.settle(forge, situation)?;
+        let donor = match (&splice.from, &splice.of) {
+            (Some(name), _) => {
+                let known = tokens.get(name).cloned();
+                known.ok_or_else(|| Error::Scenario {
+                    place: place.to_owned(),
+                    problem: format!("no earlier step presents a token `as` `{name}`"),
+                })?
+            }
+            (None, Some(of)) => {
+                let mut draft = Draft::honest_at(forge, situation, party, &of.honest, self.depth + 1)?;
+                draft.apply(forge, situation, party, &of.acts, tokens)?;
+                draft.settle(forge, situation)?;
+                draft
+            }
+            (None, None) => {
+                let problem = "splice needs either `from` or `of`".to_owned();
+                return Err(Error::Scenario { place: place.to_owned(), problem });
+            }
+        };
+        match splice.part {
+            Segment::Header => self.header = donor.header,
+            Segment::Payload => self.payload = donor.payload,
+            Segment::Signature => {
+                self.signature = donor.signature;
+                self.signature_spellings = donor.signature_spellings;
+            }
+        }
+        self.events.extend(donor.events);
+        Ok(())
+    }
+
+    fn mangle(&mut self, mangle: &Mangle) {
+        let known = self.signature.clone().unwrap_or_default();
+        let made_by = self.events.iter().find(|event| event.signature == known && event.mirror.is_some());
+        let mirror = made_by.and_then(|event| event.mirror.clone());
+        let mut octets = known;
+        match mangle {
+            Mangle::FlipBit(bit) => flip(&mut octets, *bit),
+            Mangle::Truncate(by) => octets.truncate(octets.len().saturating_sub(*by as usize)),
+            Mangle::Extend(by) => octets.resize(octets.len() + *by as usize, 0),
+            Mangle::Zero => octets.fill(0),
+            // Only an ECDSA signature has another form; any other stays as it is.
+            Mangle::NMinusS => octets = mirror.unwrap_or(octets),
+            Mangle::Der if mirror.is_some() => octets = der(&octets),
+            Mangle::Der => {}
+        }
+        self.signature = Some(octets);
+    }
+
+    fn raw(&mut self, raw: &Raw) {
+        match raw {
+            Raw::Token(text) => self.replaced = Some(text.clone()),
+            Raw::After(text) => self.around.1.push_str(text),
+            Raw::Before(text) => self.around.0.insert_str(0, text),
+            Raw::Segments(count) => self.segments = (*count).clamp(1, 3),
+            Raw::Text { part: Segment::Header, text } => replace(&mut self.header, text.clone()),
+            Raw::Text { part: Segment::Payload, text } => replace(&mut self.payload, text.clone()),
+            Raw::Text { part: Segment::Signature, text } => {
+                let (header, payload) = (self.header.write(), self.payload.write());
+                self.replaced = Some(format!("{header}.{payload}.{text}"));
+            }
+            Raw::FlipBit { part: Segment::Signature, bit } => self.mangle(&Mangle::FlipBit(*bit)),
+            Raw::FlipBit { part, bit } => {
+                let text = if *part == Segment::Header { &mut self.header } else { &mut self.payload };
+                if let Text::Written { members, .. } = text {
+                    let mut octets = Json::Object(members.clone()).write().into_bytes();
+                    flip(&mut octets, *bit);
+                    *text = Text::Raw(encode_base64url(&octets));
+                }
+            }
+        }
+    }
+
+    /// The token and its record.
+    pub(super) fn write(&self) -> (Token, Provenance) {
+        let (header, payload) = (self.header.write(), self.payload.write());
+        let signature_octets = self.signature.clone().unwrap_or_default();
+        let signature = spell_octets(&signature_octets, &self.signature_spellings);
+        let whole = format!("{header}.{payload}.{}", signature.text);
+        let quoted = |text: &str| Json::string(text).write();
+        let plain = match self.serialization {
+            Serialization::Flattened => format!(
+                r#"{{"payload":{},"protected":{},"signature":{}}}"#,
+                quoted(&payload),
+                quoted(&header),
+                quoted(&signature.text)
+            ),
+            Serialization::Detached => format!("{header}..{}", signature.text),
+            _ => match self.segments {
+                1 => header.clone(),
+                2 => format!("{header}.{payload}"),
+                _ => whole.clone(),
+            },
+        };
+        let text = format!("{}{plain}{}", self.around.0, self.around.1);
+        let cut = self.segments < 3 && self.serialization == Serialization::Compact;
+        let (text, opaque) = match &self.replaced {
+            // Raw text that happens to be what stood there is no raw text.
+            Some(raw) if *raw != text => (raw.clone(), true),
+            _ => (text, cut && self.segments == 1),
+        };
+        let presented = if opaque {
+            Presented::Opaque
+        } else {
+            let detached = self.serialization == Serialization::Detached;
+            Presented::Jws(Box::new(Jws {
+                serialization: self.serialization,
+                input: if detached { format!("{header}.") } else { format!("{header}.{payload}") }.into_bytes(),
+                header: self.header.part(),
+                payload: self.payload.part(),
+                signature: if cut { Vec::new() } else { signature_octets },
+                signature_departures: signature.departures,
+                surrounded: !self.around.0.is_empty() || !self.around.1.is_empty(),
+            }))
+        };
+        (Token::new(text), Provenance { events: self.events.clone(), presented })
+    }
+}
+
+/// The first of a key's algorithms that is allowed, else its first.
+fn own_algorithm(key: &Key, allowed: &[String]) -> Primitive {
+    let fits = key.signs.iter().find(|alg| allowed.iter().any(|name| name == alg.name()));
+    fits.copied().unwrap_or(key.signs[0])
+}
+
+fn published_kid(situation: &Situation, key: &Key) -> Option<String> {
+    let listed = key.owner.as_ref().and_then(|owner| {
+        situation
+            .publication
+            .listed(owner)
+            .iter()
+            .find(|(alias, _)| *alias == key.alias)
+            .and_then(|(_, kid)| kid.clone())
+    });
+    listed.or_else(|| key.jwk.kid.clone())
+}
+
+fn named_key<'w>(world: &'w World, alias: &str) -> Result<&'w Key, String> {
+    world.key(alias).ok_or_else(|| format!("world {} has no key `{alias}`", world.name))
+}
+
+fn no_private(alias: &str, place: &str) -> Error {
+    let problem = format!("the world has only the public half of `{alias}`: it cannot sign");
+    Error::Scenario { place: place.to_owned(), problem }
+}
+
+fn members<'t>(text: &'t mut Text, place: &str) -> Result<&'t mut Vec<Member>, Error> {
+    match text {
+        Text::Written { members, .. } => Ok(members),
+        Text::Raw(_) => Err(Error::Scenario {
+            place: place.to_owned(),
+            problem: "raw octets have no members: put this act before `raw`".to_owned(),
+        }),
+    }
+}
+
+/// Sets the last member of that name where it stands, or adds it at the end.
+fn set(members: &mut Vec<Member>, name: &str, value: Json) {
+    match members.iter_mut().rev().find(|member| member.name == name) {
+        Some(member) => member.value = value,
+        None => members.push(Member::new(name, value)),
+    }
+}
+
+fn add(members: &mut Vec<Member>, member: Member, at: Place) {
+    match at {
+        Place::First => members.insert(0, member),
+        Place::Last => members.push(member),
+    }
+}
+
+fn spell(text: &mut Text, spelling: Spelling) {
+    if let Text::Written { spellings, .. } = text
+        && !spellings.contains(&spelling)
+    {
+        spellings.push(spelling);
+    }
+}
+
+/// Puts raw text in place of a part, unless it is the text that stands there.
+fn replace(text: &mut Text, raw: String) {
+    if text.write() != raw {
+        *text = Text::Raw(raw);
+    }
+}
+
+fn flip(octets: &mut [u8], bit: u32) {
+    if octets.is_empty() {
+        return;
+    }
+    let index = bit as usize / 8 % octets.len();
+    octets[index] ^= 0x80 >> (bit % 8);
+}
+
+/// R and S as an ASN.1 SEQUENCE of two INTEGERs (RFC 3279 section 2.2.3).
+fn der(octets: &[u8]) -> Vec<u8> {
+    let integer = |half: &[u8]| {
+        let first = half.iter().position(|&octet| octet != 0).unwrap_or(half.len().saturating_sub(1));
+        let mut body = half[first..].to_vec();
+        if body.first().is_some_and(|octet| octet & 0x80 != 0) {
+            body.insert(0, 0);
+        }
+        [vec![2, u8::try_from(body.len()).unwrap_or(0x7f)], body].concat()
+    };
+    let (r, s) = octets.split_at(octets.len() / 2);
+    let body = [integer(r), integer(s)].concat();
+    [vec![0x30, u8::try_from(body.len()).unwrap_or(0x7f)], body].concat()
+}

@@ -1,0 +1,26 @@
+//! Makes scenarios: the catalogue of attack classes, random ones, and changes to one that a fuzzer holds. It is the only
+//! place that draws randomness, and it draws it from bytes that it is given.
+//!
+//! Nothing here says what a validator should answer. A class names the rule that it aims at so that a person can look it
+//! up; what is lawful is concluded later, by `oracle`, from what was written and signed.
+
+mod acts;
+mod atlas;
+mod catalogue;
+mod mutate;
+mod palette;
+mod playable;
+mod random;
+mod site;
+mod strategy;
+
+pub use atlas::Atlas;
+pub use catalogue::{Class, baseline, catalogue, class, classes};
+pub use mutate::mutate;
+pub use playable::is_playable;
+pub use random::{random, seeded};
+pub use site::Site;
+pub use strategy::{Scenarios, strategy};
+
+#[cfg(test)]
+mod tests;

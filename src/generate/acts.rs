@@ -1,0 +1,62 @@
+//! Short ways to write acts down, so that a class reads as the list of what its forger does.
+
+use crate::jose::{Layout, Spelling};
+use crate::scenario::{
+    Act, Donor, KeyHeader, Kid, Mangle, Named, PublicText, Raw, Segment, SetMember, SignWith, Splice, Value,
+};
+use crate::world::Key;
+
+pub(super) fn set_claim(name: &str, value: Value) -> Act {
+    Act::SetClaim(SetMember { name: name.to_owned(), value })
+}
+
+pub(super) fn drop_claim(name: &str) -> Act {
+    Act::DropClaim(Named { name: name.to_owned() })
+}
+
+pub(super) fn set_header(name: &str, value: Value) -> Act {
+    Act::SetHeader(SetMember { name: name.to_owned(), value })
+}
+
+pub(super) fn drop_header(name: &str) -> Act {
+    Act::DropHeader(Named { name: name.to_owned() })
+}
+
+/// The honest key signs now, so that what follows is not signed.
+pub(super) fn sign_now() -> Act {
+    Act::SignWith(SignWith::default())
+}
+
+pub(super) fn sign_public_text(key: &Key, layout: Layout, alg: Option<&str>) -> Act {
+    let secret = Some(PublicText { of: key.alias.clone(), layout });
+    Act::SignWith(SignWith { key: None, secret, alg: alg.map(str::to_owned), kid: Kid::Own })
+}
+
+pub(super) fn strip() -> Act {
+    Act::StripSignature {}
+}
+
+pub(super) fn spell(part: Segment, spelling: Spelling) -> Act {
+    Act::Spell { part, r#as: spelling }
+}
+
+pub(super) fn embed_jwk(key: &Key) -> Act {
+    Act::EmbedKey { r#as: KeyHeader::Jwk, key: key.alias.clone() }
+}
+
+pub(super) fn mangle(how: Mangle) -> Act {
+    Act::MangleSignature(how)
+}
+
+pub(super) fn raw(what: Raw) -> Act {
+    Act::Raw(what)
+}
+
+pub(super) fn splice(part: Segment, donor: Donor) -> Act {
+    Act::Splice(Splice { part, from: None, of: Some(Box::new(donor)) })
+}
+
+/// Any JSON, by its text.
+pub(super) fn json(text: &str) -> Value {
+    Value::Json(text.to_owned())
+}

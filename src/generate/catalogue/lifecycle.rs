@@ -1,0 +1,178 @@
+//! Key lifecycle: keys and issuers come, go, and outlive their time.
+
+use super::Class;
+use super::key_scope::own_keys;
+use crate::generate::acts::embed_jwk;
+use crate::generate::site::{Site, Trust, is_secret};
+use crate::jose::NumericDate;
+use crate::rule::Rule;
+use crate::scenario::{Honest, Kid, Scenario, Step};
+use crate::world::Key;
+
+/// A certificate that ended before this (2025-01-01) has ended at any time at which this program runs.
+const SURELY_PAST: NumericDate = NumericDate(1_735_689_600);
+
+pub(super) const CLASSES: &[Class] = &[
+    Class {
+        id: "KL-01",
+        title: "A key is taken out of the set, because it leaked for instance, and signs once more.",
+        aims: Some(Rule::KeyInService),
+        source: "OpenID Connect Core 1.0 section 10.1.1; CVE-2025-22149",
+        build: removed,
+    },
+    Class {
+        id: "KL-03",
+        title: "The issuer's own key signs after the end that its certificate or JWK shows.",
+        aims: Some(Rule::KeyLifetimeHonoured),
+        source: "Storm-0558 (2023); RFC 5280 section 4.1.2.5; policy (`enforce_key_lifetime`)",
+        build: |site| lifetime(site, has_ended),
+    },
+    Class {
+        id: "KL-04",
+        title: "The issuer's own key signs before the start that its certificate or JWK shows.",
+        aims: Some(Rule::KeyLifetimeHonoured),
+        source: "RFC 5280 section 4.1.2.5; policy (`enforce_key_lifetime`)",
+        build: |site| lifetime(site, |_, key| key.not_before.is_some_and(|start| start.0 > 0)),
+    },
+    Class {
+        id: "KL-07",
+        title: "An issuer is disabled while the validator runs, and signs once more.",
+        aims: Some(Rule::KeyInService),
+        source: "RFC 8725 section 3.8; policy (trust withdrawn)",
+        build: disabled,
+    },
+    Class {
+        id: "KL-09",
+        title: "A new key takes over the old one's `kid`, and the old key signs once more.",
+        aims: Some(Rule::KeyInService),
+        source: "OpenID Connect Core 1.0 section 10.1.1; RFC 7517 section 4.5",
+        build: |site| rotations(site, same_kid),
+    },
+    Class {
+        id: "KL-10",
+        title: "A new key with a new `kid` takes over, and its first token must be accepted.",
+        aims: None,
+        source: "OpenID Connect Core 1.0 section 10.1.1",
+        build: |site| rotations(site, new_kid),
+    },
+    Class {
+        id: "KL-11",
+        title: "While an old and a new key are both listed, tokens of both must be accepted.",
+        aims: None,
+        source: "OpenID Connect Core 1.0 section 10.1.1",
+        build: |site| rotations(site, overlap),
+    },
+    Class {
+        id: "KL-16",
+        title: "The issuer's own key signs although it is too short: its modulus can be factored.",
+        aims: Some(Rule::KeyAcceptable),
+        source: "RFC 7518 section 3.3; RFC 8725 section 3.5",
+        build: |site| {
+            own_keys(site, |_, key| !is_secret(key) && key.jwk.material.bits().is_some_and(|bits| bits < 2048))
+        },
+    },
+    Class {
+        id: "KR-01",
+        title: "The token brings its own key in the header `jwk`, and the signature is good under it.",
+        aims: Some(Rule::KeyBelongsToIssuer),
+        source: "CVE-2018-0114; RFC 7515 sections 4.1.3 and 6",
+        build: embedded,
+    },
+];
+
+/// The first honest key that can be taken out of the issuer's set.
+fn first_listed(trust: Trust<'_>) -> Option<&Key> {
+    trust.honest_keys().into_iter().find(|key| key.published)
+}
+
+/// The change with a good token before it and a bad one after it: at once where no earlier set may be used any more, and
+/// after a wait.
+fn before_and_after(trust: Trust<'_>, before: Honest, change: Step, after: &Honest) -> Vec<Scenario> {
+    let site = trust.site;
+    let prime = site.present(before, Vec::new());
+    let again = site.present(after.clone(), Vec::new());
+    let wait = Step::AdvanceClock(site.patience());
+    let later = site.steps(vec![prime.clone(), change.clone(), wait, again.clone()]);
+    let at_once = site.steps(vec![prime, change, again]);
+    if site.party.jwks_max_age.unwrap_or(0) == 0 { vec![at_once, later] } else { vec![later] }
+}
+
+fn removed(site: Site<'_>) -> Vec<Scenario> {
+    let of_trust = |trust: Trust<'_>| -> Vec<Scenario> {
+        let Some(key) = first_listed(trust) else { return Vec::new() };
+        let by_key = Honest { key: Some(key.alias.clone()), ..trust.honest() };
+        before_and_after(trust, trust.honest_by(key), Step::RemoveKey { key: key.alias.clone() }, &by_key)
+    };
+    site.trusts().flat_map(of_trust).collect()
+}
+
+fn disabled(site: Site<'_>) -> Vec<Scenario> {
+    let of_trust = |trust: Trust<'_>| {
+        let gone = Step::DisableIssuer { issuer: trust.issuer.alias.clone() };
+        before_and_after(trust, trust.honest(), gone, &trust.honest())
+    };
+    site.trusts().flat_map(of_trust).collect()
+}
+
+fn has_ended(_: Trust<'_>, key: &Key) -> bool {
+    let by_certificate = key.jwk.lifetime().and_then(|lifetime| lifetime.not_after);
+    key.not_after.is_some_and(|end| end.0 < 0) || by_certificate.is_some_and(|end| end < SURELY_PAST)
+}
+
+fn lifetime(site: Site<'_>, outside: fn(Trust<'_>, &Key) -> bool) -> Vec<Scenario> {
+    if site.party.enforce_key_lifetime == Some(true) { own_keys(site, outside) } else { Vec::new() }
+}
+
+/// Every honest key with an unpublished one of the same issuer that can take its place.
+fn rotations(site: Site<'_>, play: fn(Trust<'_>, &Key, &Key) -> Vec<Scenario>) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for trust in site.trusts() {
+        let waits = |key: &&Key| !key.published && key.private.is_some() && !is_secret(key);
+        for new in site.world.keys_of(&trust.issuer.alias).filter(waits) {
+            let usable = trust.algorithms_of(new);
+            let old = trust
+                .honest_keys()
+                .into_iter()
+                .find(|old| old.published && trust.algorithms_of(old).iter().any(|alg| usable.contains(alg)));
+            scenarios.extend(old.into_iter().flat_map(|old| play(trust, old, new)));
+        }
+    }
+    scenarios
+}
+
+fn rotate(old: &Key, new: &Key, keep_kid: bool, overlap: bool) -> Step {
+    Step::RotateKey { key: old.alias.clone(), to: new.alias.clone(), keep_kid, overlap }
+}
+
+fn by(trust: Trust<'_>, key: &Key) -> Honest {
+    Honest { key: Some(key.alias.clone()), ..trust.honest() }
+}
+
+fn same_kid(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
+    before_and_after(trust, trust.honest_by(old), rotate(old, new, true, false), &by(trust, old))
+}
+
+fn new_kid(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
+    let site = trust.site;
+    let prime = site.present(trust.honest_by(old), Vec::new());
+    let fresh = site.present(by(trust, new), Vec::new());
+    vec![site.steps(vec![prime, rotate(old, new, false, false), fresh])]
+}
+
+fn overlap(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
+    let site = trust.site;
+    let present = |honest| site.present(honest, Vec::new());
+    let prime = present(trust.honest_by(old));
+    vec![site.steps(vec![prime, rotate(old, new, false, true), present(by(trust, new)), present(by(trust, old))])]
+}
+
+fn embedded(site: Site<'_>) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for trust in site.trusts() {
+        for key in site.attacker_keys().filter(|key| !is_secret(key) && trust.can_use(key)) {
+            let kids = [Kid::Own, Kid::Keep];
+            scenarios.extend(kids.map(|kid| trust.token(vec![embed_jwk(key), trust.sign_with(key, kid)])));
+        }
+    }
+    scenarios
+}

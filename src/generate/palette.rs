@@ -1,0 +1,182 @@
+//! Values worth writing: for each claim and header member the right ones, the almost right ones and the wrong ones.
+
+use super::acts::json;
+use super::site::Site;
+use crate::scenario::{Edit, Honest, Scalar, Span, Value};
+use crate::world::{Key, World};
+use arbitrary::{Result, Unstructured};
+
+/// Where a token is made: a site, and whom it claims to be from.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'s, 'w> {
+    pub(super) site: Site<'w>,
+    pub(super) honest: &'s Honest,
+}
+
+/// Claims by how often they are changed.
+const CLAIMS: [&str; 16] = [
+    "iss", "iss", "iss", "aud", "aud", "exp", "exp", "nbf", "sub", "sub", "tid", "iat", "jti", "scope", "nonce", "acr",
+];
+
+/// Header members by how often they are changed.
+const HEADERS: [&str; 12] =
+    ["alg", "alg", "kid", "typ", "typ", "signer", "signer", "crit", "cty", "x-note", "x-note", "b64"];
+
+pub(super) fn claim_name(u: &mut Unstructured<'_>) -> Result<&'static str> {
+    u.choose(&CLAIMS).copied()
+}
+
+pub(super) fn header_name(u: &mut Unstructured<'_>) -> Result<&'static str> {
+    u.choose(&HEADERS).copied()
+}
+
+impl<'w> Scene<'_, 'w> {
+    /// The claimed issuer's alias.
+    fn issuer(&self) -> &str {
+        &self.honest.issuer
+    }
+
+    pub(super) fn claim(&self, u: &mut Unstructured<'_>, name: &str) -> Result<Value> {
+        match name {
+            "iss" => self.iss(u),
+            "aud" => self.aud(u),
+            "exp" => time(u, &[3600, 60, 86_400, 0, -1, -3600, -86_400]),
+            "nbf" => time(u, &[-3600, -1, 0, 60, 3600]),
+            "iat" => time(u, &[-1, -3600, 3600]),
+            "sub" => self.sub(u),
+            "tid" => self.tid(u),
+            _ => plain(u),
+        }
+    }
+
+    pub(super) fn header(&self, u: &mut Unstructured<'_>, name: &str) -> Result<Value> {
+        Ok(match name {
+            "alg" => match u.int_in_range(0..=5)? {
+                0..=3 => Value::text(*u.choose(&["none", "RS256", "PS256", "HS256", "ES256", "EdDSA", "NONE", ""])?),
+                _ => odd(u)?,
+            },
+            "kid" => match u.int_in_range(0..=3)? {
+                0..=2 => Value::Kid(self.any_key(u)?.alias.clone()),
+                _ => plain(u)?,
+            },
+            "typ" => match u.int_in_range(0..=5)? {
+                0..=1 => Value::text("JWT"),
+                2..=4 => Value::text(*u.choose(&["at+jwt", "secevent+jwt", "logout+jwt", "dpop+jwt"])?),
+                _ => odd(u)?,
+            },
+            "signer" => {
+                let named = Value::Signer(u.choose(&self.site.world.issuers)?.alias.clone());
+                if chance(u, 1, 4)? { named.edited(edit(u)?) } else { named }
+            }
+            "crit" => {
+                let names = ["x-note", "exp", "alg", "b64"];
+                Value::List(vec![Value::text(*u.choose(&names)?)])
+            }
+            "b64" => Value::bool(chance(u, 1, 2)?),
+            "cty" => Value::text("JWT"),
+            _ => plain(u)?,
+        })
+    }
+
+    fn iss(&self, u: &mut Unstructured<'_>) -> Result<Value> {
+        let own = || Value::issuer(self.issuer());
+        Ok(match u.int_in_range(0..=11)? {
+            0..=1 => own(),
+            2..=5 => Value::issuer(&u.choose(&self.site.world.issuers)?.alias),
+            6..=7 => own().edited(edit(u)?),
+            8 => Value::List(vec![own()]),
+            9 if !self.site.world.tenants.is_empty() => {
+                Value::Issuer { of: self.issuer().to_owned(), tenant: Some(self.any_tenant(u)?) }
+            }
+            10 => Value::text(""),
+            _ => odd(u)?,
+        })
+    }
+
+    fn aud(&self, u: &mut Unstructured<'_>) -> Result<Value> {
+        let own = || Value::Audience(self.site.party.alias.clone());
+        Ok(match u.int_in_range(0..=9)? {
+            0 => own(),
+            1..=3 => Value::Audience(u.choose(&self.site.world.parties)?.alias.clone()),
+            4..=5 => own().edited(edit(u)?),
+            6..=7 => Value::List(vec![own()]),
+            8 => Value::List(vec![own(), plain(u)?]),
+            _ => odd(u)?,
+        })
+    }
+
+    fn sub(&self, u: &mut Unstructured<'_>) -> Result<Value> {
+        let subjects = &self.site.world.subjects;
+        Ok(match u.int_in_range(0..=4)? {
+            0..=2 if !subjects.is_empty() => Value::Subject(u.choose(subjects)?.alias.clone()),
+            0..=3 => Value::text(*u.choose(&["somebody", "root", "0"])?),
+            _ => odd(u)?,
+        })
+    }
+
+    fn tid(&self, u: &mut Unstructured<'_>) -> Result<Value> {
+        Ok(match u.int_in_range(0..=4)? {
+            0..=2 if !self.site.world.tenants.is_empty() => Value::Tenant(self.any_tenant(u)?),
+            0..=3 => plain(u)?,
+            _ => odd(u)?,
+        })
+    }
+
+    fn any_tenant(&self, u: &mut Unstructured<'_>) -> Result<String> {
+        Ok(u.choose(&self.site.world.tenants)?.alias.clone())
+    }
+
+    /// Any key that can sign: a key of the claimed issuer's as often as all others together.
+    pub(super) fn any_key(&self, u: &mut Unstructured<'_>) -> Result<&'w Key> {
+        let world: &'w World = self.site.world;
+        let keys: Vec<_> = world.keys.iter().filter(|key| key.private.is_some()).collect();
+        let owned = |key: &&&Key| key.owner.as_deref() == Some(self.issuer());
+        let own: Vec<_> = keys.iter().filter(owned).copied().collect();
+        if !own.is_empty() && chance(u, 1, 2)? { u.choose(&own).copied() } else { u.choose(&keys).copied() }
+    }
+}
+
+/// So many times in that many; never where nothing is left to draw from, so that what is drawn last is plain.
+pub(super) fn chance(u: &mut Unstructured<'_>, times: u8, of: u8) -> Result<bool> {
+    Ok(u.int_in_range(1..=of)? > of - times)
+}
+
+/// Text or a number that nobody reads.
+pub(super) fn plain(u: &mut Unstructured<'_>) -> Result<Value> {
+    Ok(match u.int_in_range(0..=3)? {
+        0..=2 => Value::text(*u.choose(&["x", "read write", "0", "n-0S6_WzA2Mj"])?),
+        _ => Value::integer(i64::from(u.int_in_range(0_i8..=100)?)),
+    })
+}
+
+/// A value of a type that few expect.
+pub(super) fn odd(u: &mut Unstructured<'_>) -> Result<Value> {
+    Ok(match u.int_in_range(0..=6)? {
+        0 => Value::null(),
+        1 => Value::bool(chance(u, 1, 2)?),
+        2 => Value::Literal(Scalar::Integer(0)),
+        3 => Value::List(Vec::new()),
+        4 => json("{}"),
+        5 => Value::Number("1e3".to_owned()),
+        _ => Value::text(""),
+    })
+}
+
+fn time(u: &mut Unstructured<'_>, seconds: &[i64]) -> Result<Value> {
+    let span = Span(*u.choose(seconds)?);
+    Ok(match u.int_in_range(0..=9)? {
+        0..=7 => Value::Time(span),
+        8 => Value::TimeText(span),
+        _ => odd(u)?,
+    })
+}
+
+fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
+    Ok(match u.int_in_range(0..=5)? {
+        0..=1 => Edit::Suffix((*u.choose(&["/", "1", "#", "?x", ".example.net", "@example.net", " "])?).to_owned()),
+        2 => Edit::Prefix((*u.choose(&["x", " ", "https://example.net/"])?).to_owned()),
+        3 => Edit::CutEnd(u.int_in_range(1..=9)?),
+        4 => Edit::CutStart(u.int_in_range(1..=9)?),
+        _ => Edit::SwapCase,
+    })
+}

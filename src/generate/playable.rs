@@ -1,0 +1,221 @@
+//! Whether a forger can do what a scenario asks, told from the scenario and its world alone. It says no where it cannot
+//! tell, so that generators need no forge to keep to what can be played.
+
+use crate::jose::{Family, Layout, Material, Primitive, Serialization};
+use crate::scenario::{
+    Act, Honest, KeyHeader, Kid, MAX_ACTS, MAX_DEPTH, MAX_STEPS, Present, Raw, Scalar, Scenario, Segment, SignWith,
+    Splice, Step, Value,
+};
+use crate::world::{Key, Party, Publication, World};
+use std::collections::BTreeMap;
+
+/// Whether every step and act of the scenario can be played in this world.
+#[must_use]
+pub fn is_playable(scenario: &Scenario, world: &World) -> bool {
+    Player { world, publication: Publication::of(world), tokens: BTreeMap::new() }.plays(scenario).is_some()
+}
+
+/// `Some` where something can be played: read as "and then".
+type Plays = Option<()>;
+
+struct Player<'w> {
+    world: &'w World,
+    /// Which keys are listed by now.
+    publication: Publication,
+    /// Named tokens: which of their parts are raw.
+    tokens: BTreeMap<String, Parts>,
+}
+
+/// What has become of a draft.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    raw_header: bool,
+    raw_payload: bool,
+}
+
+fn is(truth: bool) -> Plays {
+    truth.then_some(())
+}
+
+impl Player<'_> {
+    fn plays(&mut self, scenario: &Scenario) -> Plays {
+        is(scenario.world == self.world.name && scenario.steps.len() <= MAX_STEPS)?;
+        is(scenario.presents().next().is_some())?;
+        for step in &scenario.steps {
+            match step {
+                Step::Present(present) => {
+                    let party = self.world.party(&present.to)?;
+                    is(party.key_sources.contains(&scenario.key_source))?;
+                    self.present(party, present)?;
+                }
+                Step::AdvanceClock(span) => is(span.0 >= 0)?,
+                Step::RotateKey { .. }
+                | Step::RemoveKey { .. }
+                | Step::DisableIssuer { .. }
+                | Step::UpdatePolicy { .. } => {
+                    self.publication.apply(self.world, step, "").ok()?;
+                }
+                Step::JwksUnreachable { .. } | Step::Together(_) | Step::Exchange { .. } => return None,
+            }
+        }
+        Some(())
+    }
+
+    fn present(&mut self, party: &Party, present: &Present) -> Plays {
+        let parts = self.draft(party, &present.honest, &present.acts, 0)?;
+        if let Some(name) = &present.name {
+            self.tokens.insert(name.clone(), parts);
+        }
+        Some(())
+    }
+
+    fn draft(&self, party: &Party, honest: &Honest, acts: &[Act], depth: usize) -> Option<Parts> {
+        is(acts.len() <= MAX_ACTS && depth <= MAX_DEPTH)?;
+        let issuer = self.world.issuer(&honest.issuer)?;
+        if let Some(tenant) = &honest.tenant {
+            is(!issuer.tenants.is_empty())?;
+            self.world.tenant(tenant)?;
+        }
+        if let Some(subject) = &honest.subject {
+            self.world.subject(subject)?;
+        }
+        let key = self.honest_key(party, honest)?;
+        is(can_sign(key, honest.alg.as_deref()))?;
+        let mut parts = Parts::default();
+        for act in acts {
+            self.act(party, key, act, depth, &mut parts)?;
+        }
+        Some(parts)
+    }
+
+    /// The key that signs unless an act says otherwise: the issuer's first that is listed for the party and in service.
+    fn honest_key<'a>(&'a self, party: &'a Party, honest: &'a Honest) -> Option<&'a Key> {
+        if let Some(alias) = &honest.key {
+            return self.world.key(alias);
+        }
+        let terms = party.issuers.iter().find(|terms| terms.alias == honest.issuer);
+        let listed = self.publication.listed(&honest.issuer);
+        let in_service = |key: &&Key| {
+            let secret = terms.is_some_and(|terms| terms.secrets.contains(&key.alias));
+            secret || listed.iter().any(|(alias, _)| *alias == key.alias)
+        };
+        let of_party = terms.and_then(|terms| self.world.honest_keys(party, terms).find(in_service));
+        of_party.or_else(|| self.world.keys_of(&honest.issuer).find(|key| key.honest && key.private.is_some()))
+    }
+
+    fn act(&self, party: &Party, honest: &Key, act: &Act, depth: usize, parts: &mut Parts) -> Plays {
+        match act {
+            Act::SignWith(sign) => {
+                is(!parts.raw_header && !parts.raw_payload)?;
+                self.sign(honest, sign)
+            }
+            Act::SetClaim(set) => {
+                is(!parts.raw_payload)?;
+                self.value(&set.value).map(drop)
+            }
+            Act::SetHeader(set) => {
+                is(!parts.raw_header)?;
+                self.value(&set.value).map(drop)
+            }
+            Act::DuplicateClaim(twice) => {
+                is(!parts.raw_payload)?;
+                self.value(&twice.value).map(drop)
+            }
+            Act::DuplicateHeader(twice) => {
+                is(!parts.raw_header)?;
+                self.value(&twice.value).map(drop)
+            }
+            Act::DropClaim(_) => is(!parts.raw_payload),
+            Act::DropHeader(_) => is(!parts.raw_header),
+            Act::Splice(splice) => self.splice(party, splice, depth, parts),
+            Act::EmbedKey { r#as, key } => {
+                is(*r#as == KeyHeader::Jwk && !parts.raw_header)?;
+                is(!matches!(self.world.key(key)?.jwk.material, Material::Oct { .. }))
+            }
+            Act::Serialize { r#as } => is(!matches!(r#as, Serialization::General | Serialization::Nested)),
+            Act::Raw(Raw::Text { part, .. } | Raw::FlipBit { part, .. }) => {
+                match part {
+                    Segment::Header => parts.raw_header = true,
+                    Segment::Payload => parts.raw_payload = true,
+                    Segment::Signature => {}
+                }
+                Some(())
+            }
+            Act::StripSignature {} | Act::Spell { .. } | Act::MangleSignature(_) | Act::Raw(_) => Some(()),
+        }
+    }
+
+    fn sign(&self, honest: &Key, sign: &SignWith) -> Plays {
+        if let Kid::Of(other) = &sign.kid {
+            self.world.key(other)?;
+        }
+        match (&sign.secret, &sign.key) {
+            (Some(_), Some(_)) => None,
+            (Some(secret), None) => {
+                is(has_layout(self.world.key(&secret.of)?, secret.layout))?;
+                let alg = sign.alg.as_deref().unwrap_or("HS256");
+                is(Primitive::from_name(alg)?.family() == Family::Hmac)
+            }
+            (None, Some(alias)) => is(can_sign(self.world.key(alias)?, sign.alg.as_deref())),
+            (None, None) => is(can_sign(honest, sign.alg.as_deref())),
+        }
+    }
+
+    fn splice(&self, party: &Party, splice: &Splice, depth: usize, parts: &mut Parts) -> Plays {
+        let donor = match (&splice.from, &splice.of) {
+            (Some(name), None) => *self.tokens.get(name)?,
+            (None, Some(donor)) => self.draft(party, &donor.honest, &donor.acts, depth + 1)?,
+            _ => return None,
+        };
+        match splice.part {
+            Segment::Header => parts.raw_header = donor.raw_header,
+            Segment::Payload => parts.raw_payload = donor.raw_payload,
+            Segment::Signature => {}
+        }
+        Some(())
+    }
+
+    /// Whether a value stands for something, and whether that is text.
+    fn value(&self, value: &Value) -> Option<bool> {
+        let world = self.world;
+        Some(match value {
+            Value::Literal(Scalar::Text(_)) | Value::Text(_) | Value::TimeText(_) => true,
+            Value::Literal(_) | Value::Time(_) | Value::Number(_) => false,
+            Value::List(items) => {
+                for item in items {
+                    self.value(item)?;
+                }
+                false
+            }
+            Value::Json(text) => serde_json::from_str::<serde_json::Value>(text).ok()?.is_string(),
+            Value::Issuer { of, tenant } => {
+                world.issuer(of)?;
+                tenant.as_ref().is_none_or(|tenant| world.tenant(tenant).is_some()).then_some(true)?
+            }
+            Value::Tenant(alias) => world.tenant(alias).is_some().then_some(true)?,
+            Value::Subject(alias) => world.subject(alias).is_some().then_some(true)?,
+            Value::Audience(alias) => world.party(alias).is_some().then_some(true)?,
+            Value::Kid(alias) => world.key(alias).is_some().then_some(true)?,
+            Value::Signer(alias) => world.issuer(alias).is_some().then_some(true)?,
+            Value::Edited { of, .. } => self.value(of)?.then_some(true)?,
+        })
+    }
+}
+
+fn can_sign(key: &Key, alg: Option<&str>) -> bool {
+    let fits = |name| Primitive::from_name(name).is_some_and(|alg| key.jwk.material.fits(alg));
+    key.private.is_some() && alg.is_none_or(fits)
+}
+
+/// Whether the public half of the key can be written in that layout.
+pub(super) fn has_layout(key: &Key, layout: Layout) -> bool {
+    match (&key.jwk.material, layout) {
+        (_, Layout::Kid) => key.jwk.kid.is_some(),
+        (_, Layout::Empty) | (Material::Rsa { .. }, _) => true,
+        (Material::Oct { .. }, _) | (_, Layout::Pkcs1Pem) => false,
+        (Material::Ec { crv, .. }, _) => {
+            crv == "P-256" || matches!(layout, Layout::Jwk | Layout::Jwks | Layout::Modulus)
+        }
+        (Material::Okp { .. }, _) => true,
+    }
+}

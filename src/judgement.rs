@@ -1,0 +1,216 @@
+//! From outcomes to an exit code: what counts, what is excused, and what has not been shown at all.
+
+use crate::campaign::{ClassTally, Outcome};
+use crate::finding::{Finding, Kind};
+use crate::generate;
+use crate::jose::NumericDate;
+use crate::rule::{Rule, Severity};
+use crate::waiver::{Config, Wrong};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How the command ends. Several at once: the first in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// Our own bug.
+    Bug,
+    /// Usage or configuration.
+    Usage,
+    /// Interrupted; what was done is kept.
+    Interrupted,
+    /// Findings.
+    Findings,
+    /// Only faults.
+    Faults,
+    /// Inconclusive: the baseline failed, the sensitivity control was not found, or a rule has no evidence.
+    Inconclusive,
+    /// A waiver excuses nothing any more.
+    StaleWaiver,
+    /// The baseline held, nothing was found, and every rule has evidence.
+    Clean,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Clean => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Inconclusive => 3,
+            Exit::Faults => 4,
+            Exit::StaleWaiver => 5,
+            Exit::Bug => 70,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The one that counts of several.
+    #[must_use]
+    pub fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+        exits.into_iter().min().unwrap_or(Exit::Clean)
+    }
+}
+
+/// What is to be made of one validator's outcome.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Every way in which it does not end clean.
+    pub exits: BTreeSet<Exit>,
+    /// Index into the findings, and the waiver that excuses it.
+    pub waived: Vec<(usize, usize)>,
+    /// Why it is inconclusive, in sentences.
+    pub inconclusive: Vec<String>,
+    /// Indices of waivers that excused something.
+    pub used_waivers: BTreeSet<usize>,
+}
+
+/// Judges one validator's outcome.
+#[must_use]
+pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: NumericDate) -> Judgement {
+    let name = &outcome.description.name;
+    let mut judgement = Judgement {
+        exits: BTreeSet::new(),
+        waived: Vec::new(),
+        inconclusive: Vec::new(),
+        used_waivers: BTreeSet::new(),
+    };
+    let waivers = || config.waivers.iter().enumerate();
+    for (index, finding) in outcome.findings.iter().enumerate() {
+        let Finding { validator, rules, classes, origin, .. } = finding;
+        let wrong = Wrong { validator, rules, classes, origin };
+        let excuses: Vec<usize> = waivers().filter(|(_, w)| w.excuses(&wrong, now)).map(|(index, _)| index).collect();
+        if let Some(&waiver) = excuses.first() {
+            judgement.waived.push((index, waiver));
+            judgement.used_waivers.extend(excuses);
+        } else if finding.kind == Kind::Fault {
+            judgement.exits.insert(Exit::Faults);
+        } else if finding.severity >= fail_on {
+            judgement.exits.insert(Exit::Findings);
+        }
+    }
+    if outcome.interrupted {
+        judgement.exits.insert(Exit::Interrupted);
+    }
+    if outcome.broken_off {
+        judgement.exits.insert(Exit::Faults);
+        judgement.inconclusive.push("the run was broken off: too many calls hung".to_owned());
+    }
+    let tally = &outcome.tally;
+    if !tally.baseline_held() && !outcome.interrupted {
+        judgement.inconclusive.push(match tally.baseline_failures.first() {
+            None => "no honest token was judged: nothing was shown".to_owned(),
+            Some(first) => format!(
+                "{} of {} honest tokens were refused at the start; the first, for {} ({}): {}",
+                tally.baseline_failures.len(),
+                tally.baseline_failures.len() as u64 + tally.baseline_accepted,
+                first.site,
+                first.token,
+                first.answer
+            ),
+        });
+    }
+    for (site, why) in &tally.closed_badly {
+        judgement.inconclusive.push(format!("an honest token between the others was refused at {site}: {why}"));
+    }
+    for rule in tally.rules_without_evidence() {
+        if rule.severity() < fail_on {
+            continue;
+        }
+        match waivers().find(|(_, waiver)| waiver.excuses_rule(name, rule, now)) {
+            Some((index, _)) => {
+                judgement.used_waivers.insert(index);
+            }
+            None => {
+                let counts = tally.rules[&rule];
+                judgement.inconclusive.push(format!(
+                    "{rule} has no evidence: {} tokens broke it alone; {} rejected with a refused twin, {} with none",
+                    counts.alone, counts.inconclusive, counts.no_twin
+                ));
+            }
+        }
+    }
+    for (class, counts) in tally.classes_without_evidence() {
+        if class_severity(class).is_none_or(|severity| severity < fail_on) {
+            continue;
+        }
+        match waivers().find(|(_, waiver)| waiver.excuses_class(name, class, now)) {
+            Some((index, _)) => {
+                judgement.used_waivers.insert(index);
+            }
+            None => judgement.inconclusive.push(class_without_evidence(class, counts)),
+        }
+    }
+    if !judgement.inconclusive.is_empty() && !outcome.broken_off {
+        judgement.exits.insert(Exit::Inconclusive);
+    }
+    judgement
+}
+
+fn class_severity(class: &str) -> Option<Severity> {
+    let class = generate::classes().iter().find(|known| known.id == class)?;
+    class.aims.map(Rule::severity)
+}
+
+fn class_without_evidence(class: &str, counts: &ClassTally) -> String {
+    let why = counts.refused_twins.first().map_or("", String::as_str);
+    format!(
+        "{class} shows nothing: all {} tokens were rejected, and so were their lawful twins ({why})",
+        counts.inconclusive
+    )
+}
+
+/// Indices of waivers that excuse nothing any more, though the run presented something of the sort that they cover.
+#[must_use]
+pub fn stale(config: &Config, outcomes: &[(&Outcome, &Judgement)]) -> Vec<usize> {
+    if outcomes.iter().any(|(outcome, _)| outcome.interrupted || outcome.broken_off) {
+        return Vec::new();
+    }
+    let unused = config.waivers.iter().enumerate().filter(|(index, waiver)| {
+        let used = outcomes.iter().any(|(_, judgement)| judgement.used_waivers.contains(index));
+        let covered = outcomes.iter().any(|(outcome, _)| {
+            let rules: Vec<Rule> = outcome.tally.rules.keys().copied().collect();
+            let shown = outcome.tally.classes.iter().filter(|(_, tally)| tally.presented > 0);
+            let classes: Vec<&str> = shown.map(|(id, _)| id.as_str()).collect();
+            waiver.covers(&outcome.description.name, &rules, &classes)
+        });
+        !used && covered
+    });
+    unused.map(|(index, _)| index).collect()
+}
+
+/// Whether findings show that a validator takes one issuer's key for another's token: what the sensitivity control must show.
+#[must_use]
+pub fn shows_cross_issuer(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| {
+        finding.kind == Kind::FalseAccept && finding.rules.contains(&Rule::KeyBelongsToIssuer) && finding.reproduced
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn of_several_exits_the_first_in_the_contracts_order_counts() {
+        let order = [
+            Exit::Bug,
+            Exit::Usage,
+            Exit::Interrupted,
+            Exit::Findings,
+            Exit::Faults,
+            Exit::Inconclusive,
+            Exit::StaleWaiver,
+            Exit::Clean,
+        ];
+        assert_eq!(order.map(Exit::code), [70, 2, 130, 1, 4, 3, 5, 0]);
+        for (index, &first) in order.iter().enumerate() {
+            for &second in &order[index..] {
+                assert_eq!(Exit::worst([first, second]), first);
+                assert_eq!(Exit::worst([second, first]), first);
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Test keys, private halves included, and signing: keys are parsed once, signatures are deterministic, costly ones remembered.
+//!
+//! These keys protect nothing. Their `Debug` form shows no private octet, and nothing that is stored or printed holds one.
+
+mod public_text;
+
+pub use public_text::public_text;
+
+use crate::jose::{Family, Hash, Material, MaterialId, Primitive};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
+use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
+use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Mutex;
+
+/// Kinds of keys that derive from a seed. RSA keys do not: they are fixed files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub enum DerivedKind {
+    /// An elliptic curve key for ES256.
+    #[serde(rename = "P-256")]
+    P256,
+    /// An octet key pair for EdDSA.
+    Ed25519,
+    /// A secret of 32 octets.
+    #[serde(rename = "secret")]
+    Secret,
+    /// A secret of 8 octets: too short on purpose (RFC 7518 section 3.2).
+    #[serde(rename = "short-secret")]
+    ShortSecret,
+}
+
+/// A private half with its public one.
+pub struct PrivateKey {
+    material: Material,
+    half: Half,
+}
+
+enum Half {
+    Rsa { fast: Option<Box<aws_lc_rs::rsa::KeyPair>>, own: Box<rsa::RsaPrivateKey> },
+    Ec(p256::ecdsa::SigningKey),
+    Ed { pair: Ed25519KeyPair, seed: [u8; 32] },
+    Secret(Vec<u8>),
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({:?})", self.material)
+    }
+}
+
+/// A signature and what anybody can make of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The octets as RFC 7518 section 3 writes them.
+    pub octets: Vec<u8>,
+    /// For ECDSA the other valid one, (r, n-s).
+    pub mirror: Option<Vec<u8>>,
+}
+
+/// Why a key cannot do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The text is no key that we read.
+    #[error("no private key in it that can be read: PKCS#8 PEM with RSA, P-256 or Ed25519 ({0})")]
+    Pem(String),
+    /// The key is not of the algorithm's kind.
+    #[error("a {kty} key cannot sign {alg}")]
+    Unfit {
+        /// The key's kind.
+        kty: &'static str,
+        /// The algorithm.
+        alg: Primitive,
+    },
+    /// The public half cannot be written that way.
+    #[error("a {kty} key has no {layout:?} form")]
+    Layout {
+        /// The key's kind.
+        kty: &'static str,
+        /// The form.
+        layout: crate::jose::Layout,
+    },
+}
+
+/// Octets that follow from a seed and labels, and from nothing else.
+#[must_use]
+pub fn derive_octets(seed: u64, labels: &[&str]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(b"wrongkey derive");
+    digest.update(seed.to_be_bytes());
+    for label in labels {
+        digest.update((label.len() as u64).to_be_bytes());
+        digest.update(label.as_bytes());
+    }
+    digest.finalize().into()
+}
+
+impl PrivateKey {
+    /// The key of that kind which follows from the seed and a label.
+    #[must_use]
+    pub fn derive(kind: DerivedKind, seed: u64, label: &str) -> Self {
+        let octets = derive_octets(seed, &["key", label]);
+        match kind {
+            DerivedKind::Secret => PrivateKey::secret(octets.to_vec()),
+            DerivedKind::ShortSecret => PrivateKey::secret(octets[..8].to_vec()),
+            DerivedKind::Ed25519 => PrivateKey::ed25519(octets),
+            DerivedKind::P256 => {
+                // A digest is outside 1..n once in 2^32; the loop then takes the digest's digest.
+                let mut scalar = octets;
+                loop {
+                    if let Ok(key) = p256::ecdsa::SigningKey::from_slice(&scalar) {
+                        return PrivateKey::ec(key);
+                    }
+                    scalar = Sha256::digest(scalar).into();
+                }
+            }
+        }
+    }
+
+    /// The first PKCS#8 private key in a PEM text; text around it is passed over.
+    ///
+    /// # Errors
+    /// Where there is none, or of a kind that we do not sign with.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let start = text.find("-----BEGIN").ok_or_else(|| KeyError::Pem("no -----BEGIN line".to_owned()))?;
+        let pem = &text[start..];
+        if let Ok(key) = rsa::RsaPrivateKey::from_pkcs8_pem(pem) {
+            return PrivateKey::rsa(key);
+        }
+        if let Ok(key) = p256::SecretKey::from_pkcs8_pem(pem) {
+            return Ok(PrivateKey::ec(key.into()));
+        }
+        let (_, der) =
+            x509_cert::der::pem::decode_vec(pem.as_bytes()).map_err(|error| KeyError::Pem(error.to_string()))?;
+        match ed25519_seed(&der) {
+            Some(seed) => Ok(PrivateKey::ed25519(seed)),
+            None => Err(KeyError::Pem("unknown kind of key".to_owned())),
+        }
+    }
+
+    /// A shared secret.
+    #[must_use]
+    pub fn secret(octets: Vec<u8>) -> Self {
+        PrivateKey { material: Material::Oct { k: octets.clone() }, half: Half::Secret(octets) }
+    }
+
+    fn ed25519(seed: [u8; 32]) -> Self {
+        // Every 32 octets are an Ed25519 seed (RFC 8032 section 5.1.5).
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("32 octets are a seed");
+        let x = pair.public_key().as_ref().to_vec();
+        PrivateKey { material: Material::Okp { crv: "Ed25519".to_owned(), x }, half: Half::Ed { pair, seed } }
+    }
+
+    fn ec(key: p256::ecdsa::SigningKey) -> Self {
+        PrivateKey { material: ec_material(key.verifying_key()), half: Half::Ec(key) }
+    }
+
+    fn rsa(key: rsa::RsaPrivateKey) -> Result<Self, KeyError> {
+        let material = rsa_material(&key.to_public_key());
+        let der = key.to_pkcs8_der().map_err(|error| KeyError::Pem(error.to_string()))?;
+        // aws-lc signs with 2048 bits and more; a key too short on purpose is left to the rsa crate.
+        let fast = aws_lc_rs::rsa::KeyPair::from_pkcs8(der.as_bytes()).ok().map(Box::new);
+        Ok(PrivateKey { material, half: Half::Rsa { fast, own: Box::new(key) } })
+    }
+
+    /// The public half, or the secret.
+    #[must_use]
+    pub fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Signs. The same key, algorithm and input give the same octets: ECDSA by RFC 6979, PSS with a salt derived from the input.
+    ///
+    /// # Errors
+    /// Where the key is not of the algorithm's kind.
+    pub fn sign(&self, primitive: Primitive, input: &[u8]) -> Result<Signature, KeyError> {
+        let unfit = || KeyError::Unfit { kty: self.material.kty(), alg: primitive };
+        if !self.material.fits(primitive) {
+            return Err(unfit());
+        }
+        let plain = |octets: Vec<u8>| Ok(Signature { octets, mirror: None });
+        match (&self.half, primitive.family(), primitive.hash()) {
+            (Half::Secret(secret), Family::Hmac, hash) => {
+                let algorithm = match hash {
+                    Hash::Sha256 => aws_lc_rs::hmac::HMAC_SHA256,
+                    Hash::Sha384 => aws_lc_rs::hmac::HMAC_SHA384,
+                    Hash::Sha512 => aws_lc_rs::hmac::HMAC_SHA512,
+                };
+                let key = aws_lc_rs::hmac::Key::new(algorithm, secret);
+                plain(aws_lc_rs::hmac::sign(&key, input).as_ref().to_vec())
+            }
+            (Half::Ed { pair, .. }, Family::EdDsa, _) => plain(pair.sign(input).as_ref().to_vec()),
+            (Half::Ec(key), Family::Ecdsa, Hash::Sha256) => {
+                let signature: p256::ecdsa::Signature = key.sign(input);
+                let (r, s) = signature.split_scalars();
+                let mirror = p256::ecdsa::Signature::from_scalars(*r.as_ref(), -*s.as_ref()).ok();
+                Ok(Signature {
+                    octets: signature.to_bytes().to_vec(),
+                    mirror: mirror.map(|mirror| mirror.to_bytes().to_vec()),
+                })
+            }
+            (Half::Rsa { fast: Some(fast), .. }, Family::RsaPkcs1, hash) => {
+                use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
+                let padding = match hash {
+                    Hash::Sha256 => &RSA_PKCS1_SHA256,
+                    Hash::Sha384 => &RSA_PKCS1_SHA384,
+                    Hash::Sha512 => &RSA_PKCS1_SHA512,
+                };
+                let mut octets = vec![0; fast.public_modulus_len()];
+                // PKCS#1 v1.5 signing takes a source of randomness by its signature and draws nothing from it.
+                let random = aws_lc_rs::rand::SystemRandom::new();
+                fast.sign(padding, &random, input, &mut octets).map_err(|_| unfit())?;
+                plain(octets)
+            }
+            (Half::Rsa { own, .. }, Family::RsaPkcs1, hash) => {
+                let own = own.as_ref().clone();
+                plain(match hash {
+                    Hash::Sha256 => {
+                        rsa::pkcs1v15::SigningKey::<Sha256>::new(own).try_sign(input).map_err(|_| unfit())?.to_vec()
+                    }
+                    Hash::Sha384 => {
+                        rsa::pkcs1v15::SigningKey::<Sha384>::new(own).try_sign(input).map_err(|_| unfit())?.to_vec()
+                    }
+                    Hash::Sha512 => {
+                        rsa::pkcs1v15::SigningKey::<Sha512>::new(own).try_sign(input).map_err(|_| unfit())?.to_vec()
+                    }
+                })
+            }
+            (Half::Rsa { own, .. }, Family::RsaPss, hash) => {
+                use rand_chacha::rand_core::SeedableRng as _;
+                let own = own.as_ref().clone();
+                let mut salt = rand_chacha::ChaCha20Rng::from_seed(Sha256::digest(input).into());
+                plain(match hash {
+                    Hash::Sha256 => rsa::pss::SigningKey::<Sha256>::new(own)
+                        .try_sign_with_rng(&mut salt, input)
+                        .map_err(|_| unfit())?
+                        .to_vec(),
+                    Hash::Sha384 => rsa::pss::SigningKey::<Sha384>::new(own)
+                        .try_sign_with_rng(&mut salt, input)
+                        .map_err(|_| unfit())?
+                        .to_vec(),
+                    Hash::Sha512 => rsa::pss::SigningKey::<Sha512>::new(own)
+                        .try_sign_with_rng(&mut salt, input)
+                        .map_err(|_| unfit())?
+                        .to_vec(),
+                })
+            }
+            _ => Err(unfit()),
+        }
+    }
+
+    /// Octet strings that nobody but the key's owner has, for searches that must not find them.
+    #[must_use]
+    pub fn private_octets(&self) -> Vec<Vec<u8>> {
+        match &self.half {
+            Half::Rsa { own, .. } => {
+                let mut found = vec![own.d().to_bytes_be()];
+                found.extend(own.primes().iter().map(rsa::BigUint::to_bytes_be));
+                found
+            }
+            Half::Ec(key) => vec![key.to_bytes().to_vec()],
+            Half::Ed { seed, .. } => vec![seed.to_vec()],
+            Half::Secret(secret) => vec![secret.clone()],
+        }
+    }
+}
+
+fn ec_material(key: &p256::ecdsa::VerifyingKey) -> Material {
+    let point = key.to_encoded_point(false);
+    let half = |octets: Option<&p256::FieldBytes>| octets.map(|o| o.to_vec()).unwrap_or_default();
+    Material::Ec { crv: "P-256".to_owned(), x: half(point.x()), y: half(point.y()) }
+}
+
+fn rsa_material(key: &rsa::RsaPublicKey) -> Material {
+    Material::Rsa { n: key.n().to_bytes_be(), e: key.e().to_bytes_be() }
+}
+
+/// The public key in a PEM text (SubjectPublicKeyInfo): RSA or P-256.
+///
+/// # Errors
+/// Where there is none.
+pub fn public_from_pem(text: &str) -> Result<Material, KeyError> {
+    let start = text.find("-----BEGIN").ok_or_else(|| KeyError::Pem("no -----BEGIN line".to_owned()))?;
+    let pem = &text[start..];
+    if let Ok(key) = rsa::RsaPublicKey::from_public_key_pem(pem) {
+        return Ok(rsa_material(&key));
+    }
+    match p256::PublicKey::from_public_key_pem(pem) {
+        Ok(key) => Ok(ec_material(&key.into())),
+        Err(error) => Err(KeyError::Pem(error.to_string())),
+    }
+}
+
+/// The seed in an Ed25519 private key as RFC 8410 section 7 writes it.
+fn ed25519_seed(der: &[u8]) -> Option<[u8; 32]> {
+    const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    der.strip_prefix(&PREFIX)?.get(..32)?.try_into().ok()
+}
+
+/// Remembers signatures that cost much, up to a bound; what it forgets is computed again to the same octets.
+#[derive(Default)]
+pub struct Memo {
+    signatures: Mutex<HashMap<(MaterialId, Primitive, [u8; 32]), Signature>>,
+}
+
+/// About 8 MB with RSA signatures.
+const MEMO_BOUND: usize = 16_384;
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memo")
+    }
+}
+
+impl Memo {
+    /// Signs, or remembers having signed.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::sign`].
+    pub fn sign(&self, key: &PrivateKey, primitive: Primitive, input: &[u8]) -> Result<Signature, KeyError> {
+        if matches!(primitive.family(), Family::Hmac | Family::EdDsa) {
+            return key.sign(primitive, input);
+        }
+        let at = (key.material().identity(primitive), primitive, Sha256::digest(input).into());
+        if let Some(known) = self.lock().get(&at) {
+            return Ok(known.clone());
+        }
+        let signature = key.sign(primitive, input)?;
+        let mut signatures = self.lock();
+        if signatures.len() >= MEMO_BOUND {
+            signatures.clear();
+        }
+        signatures.insert(at, signature.clone());
+        Ok(signature)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(MaterialId, Primitive, [u8; 32]), Signature>> {
+        // A panic while the map is held leaves at worst a signature out.
+        self.signatures.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_twice_gives_the_same_octets() {
+        let pem = include_str!("world/keys/rsa-3.pem");
+        let weak = include_str!("world/keys/rsa-1024.pem");
+        let keys = [
+            (PrivateKey::from_pem(pem).unwrap(), vec!["RS256", "RS512", "PS256", "PS384"]),
+            (PrivateKey::from_pem(weak).unwrap(), vec!["RS256"]),
+            (PrivateKey::derive(DerivedKind::P256, 1, "k"), vec!["ES256"]),
+            (PrivateKey::derive(DerivedKind::Ed25519, 1, "k"), vec!["EdDSA"]),
+            (PrivateKey::derive(DerivedKind::Secret, 1, "k"), vec!["HS256", "HS384"]),
+        ];
+        for (key, names) in keys {
+            for name in names {
+                let primitive = Primitive::from_name(name).unwrap();
+                let first = key.sign(primitive, b"input").unwrap();
+                assert_eq!(first, key.sign(primitive, b"input").unwrap(), "{name}");
+                assert_ne!(first, key.sign(primitive, b"other").unwrap(), "{name}");
+                assert_eq!(first.mirror.is_some(), name == "ES256");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_signs_only_with_algorithms_of_its_kind() {
+        let key = PrivateKey::derive(DerivedKind::P256, 1, "k");
+        assert!(matches!(key.sign(Primitive::RS256, b""), Err(KeyError::Unfit { .. })));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = PrivateKey::secret(b"very private".to_vec());
+        assert!(!format!("{key:?}{:?}", key.material()).contains("118, 101"));
+        assert_eq!(format!("{:?}", key.material()), "oct(secret)");
+    }
+}

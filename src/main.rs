@@ -1,0 +1,5 @@
+//! The command `wrongkey`.
+
+fn main() -> std::process::ExitCode {
+    wrongkey::cli::main()
+}

@@ -1,0 +1,328 @@
+//! What is lawful to answer. It reads the policies handed over so far, the provenance of the presented token and the time,
+//! and concludes; it reads no token text, verifies no signature, and knows no act, class, package or CVE.
+//!
+//! Where the standards leave a choice the oracle takes the reading that accepts most and notes the [`Latitude`]; refusing by a
+//! noted latitude is lawful too. So every permitted reading is covered, and an accept that no reading permits is never excused.
+
+mod claims;
+mod keys;
+
+use crate::jose::{Departure, Member, NumericDate, Serialization, Spelling, last};
+use crate::policy::{TrustPolicy, TrustedIssuer, tenant_in};
+use crate::provenance::{Jws, Part, Presented, Provenance};
+use crate::rule::Rule;
+use std::collections::BTreeSet;
+
+/// Something that the standards leave open: a validator may refuse a token for it, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Latitude {
+    /// `kid` is missing, unknown or another key's: it is a hint (RFC 7515 section 4.1.4).
+    KidHint,
+    /// A member name stands twice: refuse, or take the last (RFC 7515 section 4, RFC 7519 section 4).
+    DuplicateMember,
+    /// Member names differ only in case from ones that mean something (RFC 7515 section 4: names are case-sensitive).
+    CaseVariant,
+    /// Unused low bits of the last base64url character are not zero (RFC 4648 section 3.5).
+    TrailingBits,
+    /// The other of the two ECDSA signatures.
+    MirroredSignature,
+    /// The header carries or names a key of its own, which need not be understood (RFC 7515 section 4.1.2 to 4.1.8).
+    HeaderKey,
+    /// `zip`, which RFC 7515 does not define for a JWS.
+    Zip,
+    /// `iss`, `sub` or `aud` repeated in the header (RFC 7519 section 5.3).
+    ClaimInHeader,
+    /// `typ` names the type in another spelling of a media type (RFC 7515 section 4.1.9).
+    TypeSpelling,
+    /// `aud` names others beside us (RFC 7519 section 4.1.3 against OpenID Connect Core section 3.1.3.7).
+    SeveralAudiences,
+    /// A member that no rule reads has a type other than its registered one.
+    UnreadType,
+    /// A number outside what implementations exchange reliably (RFC 8259 section 6).
+    OddNumber,
+    /// A key or issuer gone for less time than `jwks_max_age`.
+    StillCached,
+    /// The key's lifetime ends or begins within the leeway.
+    LifetimeWithinLeeway,
+}
+
+/// Who an accepted token is from, as its signer wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignedIdentity {
+    /// `iss`
+    pub iss: Option<String>,
+    /// `sub`
+    pub sub: Option<String>,
+    /// The tenant in a template issuer's name.
+    pub tenant: Option<String>,
+    /// RFC 7638 thumbprint of the key that signed.
+    pub key: Option<String>,
+}
+
+/// One lawful answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lawful {
+    /// Accept, as this identity.
+    Accept(SignedIdentity),
+    /// Reject, for these rules; none where only a latitude permits it.
+    Reject(BTreeSet<Rule>),
+}
+
+/// Every answer that is lawful. There is at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    broken: BTreeSet<Rule>,
+    latitudes: BTreeSet<Latitude>,
+    identity: SignedIdentity,
+}
+
+impl Expectation {
+    /// The lawful answers.
+    #[must_use]
+    pub fn lawful(&self) -> BTreeSet<Lawful> {
+        let mut lawful = BTreeSet::new();
+        if self.broken.is_empty() {
+            lawful.insert(Lawful::Accept(self.identity.clone()));
+        }
+        if !self.broken.is_empty() || !self.latitudes.is_empty() {
+            lawful.insert(Lawful::Reject(self.broken.clone()));
+        }
+        lawful
+    }
+
+    /// The identity to accept, where accepting is lawful.
+    #[must_use]
+    pub fn acceptable(&self) -> Option<&SignedIdentity> {
+        self.broken.is_empty().then_some(&self.identity)
+    }
+
+    /// Whether rejecting is lawful.
+    #[must_use]
+    pub fn rejectable(&self) -> bool {
+        !self.broken.is_empty() || !self.latitudes.is_empty()
+    }
+
+    /// Whether both accepting and rejecting are lawful: the standards leave it open.
+    #[must_use]
+    pub fn unspecified(&self) -> bool {
+        self.broken.is_empty() && !self.latitudes.is_empty()
+    }
+
+    /// The rules that every permitted reading finds broken; empty where accepting is lawful.
+    #[must_use]
+    pub fn broken(&self) -> &BTreeSet<Rule> {
+        &self.broken
+    }
+
+    /// The one broken rule, where it is alone.
+    #[must_use]
+    pub fn alone(&self) -> Option<Rule> {
+        match self.broken.len() {
+            1 => self.broken.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// What the standards leave open about this token.
+    #[must_use]
+    pub fn latitudes(&self) -> &BTreeSet<Latitude> {
+        &self.latitudes
+    }
+}
+
+/// A policy and when it was handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'p> {
+    /// When.
+    pub at: NumericDate,
+    /// What.
+    pub policy: &'p TrustPolicy,
+}
+
+/// Concludes. The plain one asks every rule; one that leaves a rule out exists to show that the rule matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Oracle {
+    without: Option<Rule>,
+}
+
+/// The lawful answers to a token, given the policies handed over so far (the last one is in force) and the time.
+#[must_use]
+pub fn expect(told: &[Told<'_>], provenance: &Provenance, now: NumericDate) -> Expectation {
+    Oracle::default().expect(told, provenance, now)
+}
+
+impl Oracle {
+    /// An oracle that does not know one rule.
+    #[must_use]
+    pub fn without(rule: Rule) -> Self {
+        Oracle { without: Some(rule) }
+    }
+
+    /// As [`expect`].
+    #[must_use]
+    pub fn expect(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate) -> Expectation {
+        let mut case = Case { told, now, broken: BTreeSet::new(), latitudes: BTreeSet::new() };
+        let identity = match (&provenance.presented, told.last()) {
+            (Presented::Jws(jws), Some(current)) => case.judge(current.policy, jws, provenance),
+            // Octets that nobody signed, or nobody to trust.
+            _ => {
+                case.broken.insert(Rule::SignatureMatches);
+                SignedIdentity::default()
+            }
+        };
+        if let Some(rule) = self.without {
+            case.broken.remove(&rule);
+        }
+        Expectation { broken: case.broken, latitudes: case.latitudes, identity }
+    }
+}
+
+/// One token being judged.
+struct Case<'p> {
+    told: &'p [Told<'p>],
+    now: NumericDate,
+    broken: BTreeSet<Rule>,
+    latitudes: BTreeSet<Latitude>,
+}
+
+/// The issuer that the token claims and what the policy says of it.
+struct Claimed<'p> {
+    name: String,
+    trusted: &'p TrustedIssuer,
+    tenant: Option<String>,
+}
+
+impl<'p> Case<'p> {
+    fn breaks(&mut self, rule: Rule) {
+        self.broken.insert(rule);
+    }
+
+    fn leaves_open(&mut self, latitude: Latitude) {
+        self.latitudes.insert(latitude);
+    }
+
+    fn judge(&mut self, policy: &'p TrustPolicy, jws: &Jws, provenance: &Provenance) -> SignedIdentity {
+        let permitted = policy.serializations.as_deref().unwrap_or(&[Serialization::Compact]);
+        if !permitted.contains(&jws.serialization) {
+            self.breaks(Rule::SerializationExpected);
+        }
+        if jws.serialization == Serialization::Detached {
+            // It carries no claims, so nothing else can be asked of it.
+            return SignedIdentity::default();
+        }
+        let (Part::Written { members: header, departures: a }, Part::Written { members: payload, departures: b }) =
+            (&jws.header, &jws.payload)
+        else {
+            self.breaks(Rule::SignatureMatches);
+            return SignedIdentity::default();
+        };
+        self.spelling(a.iter().chain(b).chain(&jws.signature_departures));
+        if jws.surrounded {
+            self.breaks(Rule::WellFormed);
+        }
+        for part in [header, payload] {
+            self.names(part);
+        }
+        self.header(policy, header);
+        let claimed = self.issuer(policy, payload);
+        self.claims(policy, claimed.as_ref(), header, payload);
+        let signer = self.signature(jws, header, payload, provenance);
+        if let (Some(claimed), Some(signer)) = (&claimed, signer) {
+            self.algorithm(policy, claimed, signer.primitive);
+            self.key(policy, claimed, header, signer);
+        }
+        let text = |name| last(payload, name).and_then(|value| value.as_str()).map(str::to_owned);
+        SignedIdentity {
+            iss: text("iss"),
+            sub: text("sub"),
+            tenant: claimed.and_then(|claimed| claimed.tenant),
+            key: signer.map(|event| event.key.thumbprint()),
+        }
+    }
+
+    /// RFC 7515 section 2 and RFC 8259 leave no other spelling of base64url and JSON than these two say.
+    fn spelling<'d>(&mut self, departures: impl Iterator<Item = &'d Departure>) {
+        for departure in departures {
+            match departure {
+                Spelling::JsonWhitespace | Spelling::JsonEscapes => {}
+                Spelling::TrailingBits => self.leaves_open(Latitude::TrailingBits),
+                Spelling::Padding
+                | Spelling::StandardAlphabet
+                | Spelling::LineBreak
+                | Spelling::ByteOrderMark
+                | Spelling::TrailingComma
+                | Spelling::TrailingData => self.breaks(Rule::WellFormed),
+            }
+        }
+    }
+
+    fn names(&mut self, members: &[Member]) {
+        const READ: [&str; 22] = [
+            "alg", "kid", "typ", "crit", "b64", "signer", "jwk", "jku", "x5u", "x5c", "x5t", "zip", "iss", "sub",
+            "aud", "exp", "nbf", "iat", "jti", "tid", "cty", "x5t#S256",
+        ];
+        for (index, member) in members.iter().enumerate() {
+            if members[..index].iter().any(|earlier| earlier.name == member.name) {
+                self.leaves_open(Latitude::DuplicateMember);
+            }
+            let differs_in_case = |name: &str| name != member.name && name.eq_ignore_ascii_case(&member.name);
+            if READ.iter().any(|name| differs_in_case(name)) || members.iter().any(|m| differs_in_case(&m.name)) {
+                self.leaves_open(Latitude::CaseVariant);
+            }
+        }
+    }
+
+    /// The issuer by its name, where it is text; a literal one wins over a template (the contract, section 2).
+    fn issuer(&mut self, policy: &'p TrustPolicy, payload: &[Member]) -> Option<Claimed<'p>> {
+        let name = match last(payload, "iss") {
+            None => {
+                self.breaks(Rule::RequiredClaimsPresent);
+                return None;
+            }
+            Some(value) => match value.as_str() {
+                Some("") if self.required(policy, "iss") => {
+                    self.breaks(Rule::RequiredClaimsPresent);
+                    return None;
+                }
+                Some(name) => name,
+                None => {
+                    self.breaks(Rule::IssuerTrusted);
+                    return None;
+                }
+            },
+        };
+        let trusted = policy.issuer_named(name).or_else(|| self.formerly_trusted(name));
+        let Some(trusted) = trusted else {
+            self.breaks(Rule::IssuerTrusted);
+            return None;
+        };
+        let tenant = if trusted.is_template() { tenant_in(&trusted.issuer, name).map(str::to_owned) } else { None };
+        Some(Claimed { name: name.to_owned(), trusted, tenant })
+    }
+
+    /// An issuer that an earlier policy trusted and this one does not: not a stranger, but out of service (KeyInService).
+    fn formerly_trusted(&mut self, name: &str) -> Option<&'p TrustedIssuer> {
+        let told = self.told;
+        let (gone_at, issuer) =
+            told.windows(2).rev().find_map(|pair| Some((pair[1].at, pair[0].policy.issuer_named(name)?)))?;
+        self.out_of_service_since(gone_at);
+        Some(issuer)
+    }
+
+    /// Something was listed and is no longer, since then.
+    fn out_of_service_since(&mut self, gone_at: NumericDate) {
+        let max_age = self.told.last().and_then(|told| told.policy.jwks_max_age).unwrap_or(0);
+        let gone_for = self.now.0.saturating_sub(gone_at.0);
+        // At the very second nobody can tell the order of the two events, unless no age is granted at all.
+        if max_age > 0 && u64::try_from(gone_for).is_ok_and(|gone_for| gone_for <= max_age) {
+            self.leaves_open(Latitude::StillCached);
+        } else {
+            self.breaks(Rule::KeyInService);
+        }
+    }
+
+    fn required(&self, policy: &TrustPolicy, claim: &str) -> bool {
+        policy.required_claims.iter().flatten().any(|name| name == claim)
+    }
+}

@@ -1,0 +1,168 @@
+//! Rules about the signature, its algorithm and the key that made it.
+
+use super::{Case, Claimed, Latitude};
+use crate::jose::{Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, last};
+use crate::policy::{KeySource, TrustPolicy, TrustedIssuer, tenant_in};
+use crate::provenance::{Jws, Provenance, SigningEvent};
+use crate::rule::Rule;
+
+impl<'p> Case<'p> {
+    /// The event that made the presented signature: same input octets, the primitive that `alg` names, same signature octets.
+    pub(super) fn signature<'e>(
+        &mut self,
+        jws: &Jws,
+        header: &[Member],
+        payload: &[Member],
+        provenance: &'e Provenance,
+    ) -> Option<&'e SigningEvent> {
+        let named = last(header, "alg").and_then(Json::as_str).and_then(Primitive::from_name);
+        let same = |event: &&SigningEvent| named == Some(event.primitive) && event.signature == jws.signature;
+        let mirrored = |event: &&SigningEvent| {
+            named == Some(event.primitive) && event.mirror.as_ref().is_some_and(|mirror| *mirror == jws.signature)
+        };
+        let events = &provenance.events;
+        if let Some(event) = events.iter().filter(|event| event.input == jws.input).find(same) {
+            return Some(event);
+        }
+        if let Some(event) = events.iter().filter(|event| event.input == jws.input).find(mirrored) {
+            self.leaves_open(Latitude::MirroredSignature);
+            return Some(event);
+        }
+        // Signed in another spelling of the same content (RFC 7515 section 5.2: the octets as received are verified).
+        let content = |event: &&SigningEvent| event.header == header && event.payload == payload;
+        let event = events.iter().filter(content).find(|event| same(event) || mirrored(event));
+        self.breaks(if event.is_some() { Rule::ReceivedBytesVerified } else { Rule::SignatureMatches });
+        event
+    }
+
+    /// RFC 8725 section 3.1: what the party and the issuer allow. What the key is listed for is asked with the key.
+    pub(super) fn algorithm(&mut self, policy: &TrustPolicy, claimed: &Claimed<'_>, used: Primitive) {
+        let lists = [&policy.algorithms, &claimed.trusted.algorithms];
+        if lists.into_iter().flatten().any(|list| !list.iter().any(|name| name == used.name())) {
+            self.breaks(Rule::AlgorithmAllowed);
+        }
+    }
+
+    pub(super) fn key(
+        &mut self,
+        policy: &'p TrustPolicy,
+        claimed: &Claimed<'p>,
+        header: &[Member],
+        signer: &SigningEvent,
+    ) {
+        let told = self.told;
+        let is_signer = |jwk: &&Jwk| jwk.material.identity(signer.primitive) == signer.key.identity(signer.primitive);
+        let mut listings: Vec<&Jwk> = listed_for(policy, claimed).into_iter().filter(is_signer).collect();
+        if listings.is_empty() {
+            let gone = told.windows(2).rev().find_map(|pair| {
+                let was = listed_for(pair[0].policy, claimed).into_iter().filter(is_signer).collect::<Vec<_>>();
+                (!was.is_empty()).then_some((pair[1].at, was))
+            });
+            match gone {
+                None => return self.breaks(Rule::KeyBelongsToIssuer),
+                // A disabled issuer has been counted already, since the moment it was disabled.
+                Some((_, was)) if policy.issuer_named(&claimed.name).is_none() => listings = was,
+                Some((at, was)) => {
+                    self.out_of_service_since(at);
+                    listings = was;
+                }
+            }
+        }
+        // A key listed more than once may be used as any of its listings says.
+        let verdicts: Vec<Listing> =
+            listings.iter().map(|jwk| Listing::of(policy, jwk, header, signer, self.now)).collect();
+        let Some(best) = verdicts.into_iter().min_by_key(|listing| (listing.broken.len(), listing.open.len())) else {
+            return;
+        };
+        self.broken.extend(best.broken);
+        self.latitudes.extend(best.open);
+    }
+}
+
+/// The keys that a policy lists for the claimed issuer.
+fn listed_for<'k>(policy: &'k TrustPolicy, claimed: &Claimed<'_>) -> Vec<&'k Jwk> {
+    let Some(trusted) = policy.issuer_named(&claimed.name) else { return Vec::new() };
+    let own = trusted.own_keys();
+    match policy.key_source {
+        KeySource::Converged => {
+            let set = policy.converged_jwks.iter().flat_map(|set| &set.keys);
+            own.chain(set.filter(|jwk| belongs(jwk, trusted, claimed))).collect()
+        }
+        KeySource::PerIssuer | KeySource::Fetched => own.collect(),
+    }
+}
+
+/// A JWK of a converged set belongs to the issuer that its `issuer` member names, once the tenant stands in the template.
+/// Whether that tenant is the right one is asked elsewhere.
+fn belongs(jwk: &Jwk, trusted: &TrustedIssuer, claimed: &Claimed<'_>) -> bool {
+    let Some(owner) = &jwk.issuer else { return false };
+    if *owner == claimed.name {
+        return true;
+    }
+    trusted.is_template() && tenant_in(owner, &claimed.name).is_some()
+}
+
+/// What one listing of the signing key says.
+struct Listing {
+    broken: Vec<Rule>,
+    open: Vec<Latitude>,
+}
+
+impl Listing {
+    fn of(policy: &TrustPolicy, jwk: &Jwk, header: &[Member], signer: &SigningEvent, now: NumericDate) -> Listing {
+        let mut broken = Vec::new();
+        let mut open = Vec::new();
+        // RFC 7517 sections 4.2 and 4.3.
+        let use_permits = jwk.key_use.as_deref().is_none_or(|key_use| key_use == "sig");
+        let ops_permit = jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if !use_permits || !ops_permit {
+            broken.push(Rule::KeyUsePermits);
+        }
+        // RFC 7517 section 4.4.
+        if jwk.alg.as_deref().is_some_and(|alg| alg != signer.primitive.name()) {
+            broken.push(Rule::AlgorithmAllowed);
+        }
+        if !strong_enough(&jwk.material, signer.primitive) {
+            broken.push(Rule::KeyAcceptable);
+        }
+        if let (Some(ours), Some(theirs)) = (&policy.cloud_instance, &jwk.cloud_instance_name)
+            && ours != theirs
+        {
+            broken.push(Rule::CloudMatches);
+        }
+        if policy.enforce_key_lifetime == Some(true)
+            && let Some(lifetime) = jwk.lifetime()
+        {
+            let leeway = i64::try_from(policy.leeway.unwrap_or(0)).unwrap_or(i64::MAX);
+            let within = |slack: i64| {
+                lifetime.not_before.is_none_or(|start| now >= start.plus(-slack))
+                    && lifetime.not_after.is_none_or(|end| now <= end.plus(slack))
+            };
+            if !within(leeway) {
+                broken.push(Rule::KeyLifetimeHonoured);
+            } else if !within(0) {
+                open.push(Latitude::LifetimeWithinLeeway);
+            }
+        }
+        let kid = last(header, "kid").and_then(Json::as_str);
+        if kid != jwk.kid.as_deref() {
+            open.push(Latitude::KidHint);
+        }
+        Listing { broken, open }
+    }
+}
+
+/// RFC 7518 sections 3.2 (a secret at least as long as the hash), 3.3 and 3.5 (2048 bits).
+fn strong_enough(material: &Material, primitive: Primitive) -> bool {
+    match (primitive.family(), material.bits()) {
+        (Family::RsaPkcs1 | Family::RsaPss, Some(bits)) => bits >= 2048,
+        (Family::Hmac, Some(bits)) => {
+            bits >= match primitive.hash() {
+                Hash::Sha256 => 256,
+                Hash::Sha384 => 384,
+                Hash::Sha512 => 512,
+            }
+        }
+        _ => true,
+    }
+}

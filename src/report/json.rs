@@ -1,0 +1,162 @@
+//! The result as JSON, for pipelines: `result.schema.json` beside the manifest describes it.
+
+use super::{Control, Judged, Run};
+use crate::campaign::{BaselineFailure, Cell, ClassTally, RuleTally};
+use crate::finding::Finding;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The version of this form.
+pub const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+struct Document<'r> {
+    result: u8,
+    wrongkey: &'static str,
+    exit: u8,
+    now: i64,
+    seed: u64,
+    worlds: Vec<WorldLine<'r>>,
+    waived_critical: Vec<&'r str>,
+    sensitivity_control: Option<ControlPart<'r>>,
+    validators: Vec<ValidatorPart<'r>>,
+    stale_waivers: Vec<&'r str>,
+}
+
+#[derive(Serialize)]
+struct WorldLine<'r> {
+    name: &'r str,
+    digest: &'r str,
+    seed: u64,
+}
+
+#[derive(Serialize)]
+struct ControlPart<'r> {
+    validator: &'r str,
+    version: &'r str,
+    found: Option<&'r Finding>,
+    after_scenarios: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct ValidatorPart<'r> {
+    name: &'r str,
+    version: &'r str,
+    exits: Vec<u8>,
+    duration_ms: u128,
+    presented: u64,
+    baseline: Baseline<'r>,
+    rules: BTreeMap<&'static str, RuleTally>,
+    classes: &'r BTreeMap<String, ClassTally>,
+    matrix: Vec<MatrixLine<'r>>,
+    open: Open,
+    faults: u64,
+    identity_not_observable: u64,
+    sites_skipped: &'r BTreeMap<String, String>,
+    inconclusive: &'r [String],
+    unplayable: &'r [(String, String)],
+    findings: Vec<FindingPart<'r>>,
+}
+
+#[derive(Serialize)]
+struct Baseline<'r> {
+    held: bool,
+    accepted: u64,
+    failures: &'r [BaselineFailure],
+}
+
+#[derive(Serialize)]
+struct Open {
+    accepted: u64,
+    rejected: u64,
+}
+
+#[derive(Serialize)]
+struct MatrixLine<'r> {
+    world: &'r str,
+    signer: &'r str,
+    claimed: &'r str,
+    #[serde(flatten)]
+    cell: Cell,
+}
+
+#[derive(Serialize)]
+struct FindingPart<'r> {
+    #[serde(flatten)]
+    finding: &'r Finding,
+    waived: Option<&'r str>,
+}
+
+/// The result as one JSON document with a final newline.
+#[must_use]
+pub fn render(run: &Run) -> String {
+    let document = Document {
+        result: VERSION,
+        wrongkey: env!("CARGO_PKG_VERSION"),
+        exit: run.exit.code(),
+        now: run.now.0,
+        seed: run.seed,
+        worlds: run.worlds.iter().map(|w| WorldLine { name: &w.name, digest: &w.digest, seed: w.seed }).collect(),
+        waived_critical: run
+            .config
+            .waivers
+            .iter()
+            .filter(|waiver| waiver.covers_critical_rule())
+            .map(|waiver| waiver.text.as_str())
+            .collect(),
+        sensitivity_control: run.control.as_ref().map(|Control { outcome, found, after }| ControlPart {
+            validator: &outcome.description.name,
+            version: &outcome.description.version,
+            found: found.as_ref(),
+            after_scenarios: *after,
+        }),
+        validators: run.validators.iter().map(|judged| part(run, judged)).collect(),
+        stale_waivers: run.stale_waivers.iter().map(|&index| run.config.waivers[index].text.as_str()).collect(),
+    };
+    // Only maps with non-text keys or failing writers make serde_json fail; this has neither.
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
+    let Judged { outcome, judgement } = judged;
+    let tally = &outcome.tally;
+    let waived = |index: usize| {
+        let excuse = judgement.waived.iter().find(|(finding, _)| *finding == index);
+        excuse.map(|&(_, waiver)| run.config.waivers[waiver].reason.as_str())
+    };
+    ValidatorPart {
+        name: &outcome.description.name,
+        version: &outcome.description.version,
+        exits: judgement.exits.iter().map(|exit| exit.code()).collect(),
+        duration_ms: outcome.duration.as_millis(),
+        presented: tally.presented,
+        baseline: Baseline {
+            held: tally.baseline_held(),
+            accepted: tally.baseline_accepted,
+            failures: &tally.baseline_failures,
+        },
+        rules: tally.rules.iter().map(|(rule, tally)| (rule.name(), *tally)).collect(),
+        classes: &tally.classes,
+        matrix: tally
+            .matrix
+            .iter()
+            .flat_map(|(world, cells)| {
+                cells.iter().map(move |((signer, claimed), cell)| MatrixLine { world, signer, claimed, cell: *cell })
+            })
+            .collect(),
+        open: Open { accepted: tally.open.0, rejected: tally.open.1 },
+        faults: tally.faults,
+        identity_not_observable: tally.unidentified,
+        sites_skipped: &tally.sites_skipped,
+        inconclusive: &judgement.inconclusive,
+        unplayable: &outcome.unplayable,
+        findings: outcome
+            .findings
+            .iter()
+            .enumerate()
+            .map(|(index, finding)| FindingPart { finding, waived: waived(index) })
+            .collect(),
+    }
+}

@@ -1,0 +1,357 @@
+//! The report that a person reads on a terminal. It is made with styles in it; whoever prints it strips them where they are not wanted.
+
+use super::token::decoded;
+use super::{Control, Judged, Run};
+use crate::campaign::{Cell, Outcome};
+use crate::finding::{Finding, Kind, Relation, TwinKind};
+use crate::jose::Token;
+use crate::judgement::Exit;
+use crate::rule::{Rule, Severity};
+use anstyle::{AnsiColor, Style};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The whole report; `verbose` adds every class, `quiet` leaves all but the result away.
+#[must_use]
+pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
+    let mut out = String::new();
+    for waiver in run.config.waivers.iter().filter(|waiver| waiver.covers_critical_rule()) {
+        let _ = writeln!(out, "{} {}: {}", paint(RED, "waived whole critical rule:"), waiver.text, waiver.reason);
+    }
+    if !quiet {
+        let worlds: Vec<_> = run.worlds.iter().map(|world| world.name.as_str()).collect();
+        let _ = writeln!(
+            out,
+            "wrongkey {} · worlds {} · seed {} · now {}\n",
+            env!("CARGO_PKG_VERSION"),
+            worlds.join(", "),
+            run.seed,
+            run.now
+        );
+    }
+    if let Some(control) = &run.control {
+        control_part(&mut out, control, quiet);
+    }
+    for judged in &run.validators {
+        validator_part(&mut out, run, judged, verbose, quiet);
+    }
+    for &index in &run.stale_waivers {
+        let waiver = &run.config.waivers[index];
+        let _ = writeln!(
+            out,
+            "{} {} ({}) excuses nothing any more: take it out",
+            paint(YELLOW, "stale waiver:"),
+            waiver.text,
+            waiver.reason
+        );
+    }
+    let _ = writeln!(out, "{}", result_line(run.exit));
+    out
+}
+
+fn result_line(exit: Exit) -> String {
+    let (style, text) = match exit {
+        Exit::Clean => {
+            (GREEN, "clean: the baseline held, nothing was found, and every rule that could be broken has evidence")
+        }
+        Exit::Findings => (RED, "findings"),
+        Exit::Faults => (RED, "faults: no answer to some tokens"),
+        Exit::Inconclusive => (YELLOW, "inconclusive: nothing is claimed"),
+        Exit::StaleWaiver => (YELLOW, "a waiver is stale"),
+        Exit::Interrupted => (YELLOW, "interrupted: what was done is kept"),
+        Exit::Usage => (RED, "usage"),
+        Exit::Bug => (RED, "a bug of wrongkey's own"),
+    };
+    format!("{} {}", paint(style, format!("result: {text}")), paint(DIM, format!("(exit {})", exit.code())))
+}
+
+fn control_part(out: &mut String, control: &Control, quiet: bool) {
+    let description = &control.outcome.description;
+    let name = format!("{} {}", description.name, description.version);
+    match &control.found {
+        Some(finding) => {
+            let after =
+                control.after.map_or(String::new(), |after| format!(", after {after} scenarios of the catalogue"));
+            let _ = writeln!(
+                out,
+                "{} {name}: {}{after}",
+                paint(BOLD, "sensitivity control"),
+                paint(GREEN, "found, as it must be")
+            );
+            if !quiet {
+                let _ = writeln!(
+                    out,
+                    "  {}",
+                    paint(DIM, "a recipe known to be wrong (one pooled key set beside a list of issuers); not counted")
+                );
+                finding_part(out, finding, None);
+            }
+        }
+        None => {
+            let _ = writeln!(
+                out,
+                "{} {name}: {}",
+                paint(BOLD, "sensitivity control"),
+                paint(RED, "NOT FOUND: this run could not have seen the mistake")
+            );
+        }
+    }
+    out.push('\n');
+}
+
+fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, quiet: bool) {
+    let Judged { outcome, judgement } = judged;
+    let description = &outcome.description;
+    let tally = &outcome.tally;
+    let _ = writeln!(
+        out,
+        "{}  {}",
+        paint(BOLD, format!("{} {}", description.name, description.version)),
+        paint(DIM, format!("{} tokens judged in {:.1} s", tally.presented, outcome.duration.as_secs_f64()))
+    );
+    if !quiet {
+        for (world, cells) in &tally.matrix {
+            matrix_part(out, world, cells);
+        }
+        rules_part(out, outcome);
+        if verbose {
+            classes_part(out, outcome);
+        }
+        skipped_part(out, outcome);
+    }
+    let waived: BTreeMap<usize, usize> = judgement.waived.iter().copied().collect();
+    let counted: Vec<_> = outcome.findings.iter().enumerate().filter(|(i, _)| !waived.contains_key(i)).collect();
+    if !counted.is_empty() {
+        let _ = writeln!(out, "\n  {}", paint(BOLD, format!("{} findings", counted.len())));
+        for (_, finding) in &counted {
+            finding_part(out, finding, run.out.as_deref());
+        }
+    }
+    if !waived.is_empty() && !quiet {
+        let _ = writeln!(out, "\n  {}", paint(BOLD, format!("{} waived findings", waived.len())));
+        for (&index, &waiver) in &waived {
+            let finding = &outcome.findings[index];
+            let _ = writeln!(
+                out,
+                "    {}  {}",
+                paint(YELLOW, title(finding)),
+                paint(DIM, &run.config.waivers[waiver].reason)
+            );
+        }
+    }
+    for sentence in &judgement.inconclusive {
+        let _ = writeln!(out, "  {} {sentence}", paint(YELLOW, "inconclusive:"));
+    }
+    out.push('\n');
+}
+
+fn matrix_part(out: &mut String, world: &str, cells: &BTreeMap<(String, String), Cell>) {
+    if cells.is_empty() {
+        return;
+    }
+    let signers: BTreeSet<&str> = cells.keys().map(|(signer, _)| signer.as_str()).collect();
+    let claimed: BTreeSet<&str> = cells.keys().map(|(_, claimed)| claimed.as_str()).collect();
+    let width = signers.iter().map(|signer| signer.len()).max().unwrap_or(0).max(8);
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        paint(BOLD, world),
+        paint(DIM, "accepted / presented, by who signed (down) and whom the token claims (across)")
+    );
+    let _ = write!(out, "    {:width$}", "");
+    for name in &claimed {
+        let _ = write!(out, " {name:>13}");
+    }
+    out.push('\n');
+    for signer in signers {
+        let _ = write!(out, "    {signer:width$}");
+        for name in &claimed {
+            match cells.get(&(signer.to_owned(), (*name).to_owned())) {
+                None => {
+                    let _ = write!(out, " {:>13}", "·");
+                }
+                Some(cell) => {
+                    let text = format!("{:>13}", format!("{}/{}", cell.accepted, cell.presented));
+                    let style = if cell.wrong > 0 { RED } else { Style::new() };
+                    let _ = write!(out, " {}", paint(style, text));
+                }
+            }
+        }
+        out.push('\n');
+    }
+}
+
+fn rules_part(out: &mut String, outcome: &Outcome) {
+    let tally = &outcome.tally;
+    let _ = writeln!(
+        out,
+        "\n  {:<24} {:>6} {:>10} {:>9} {:>13}  {}",
+        paint(BOLD, "rule broken alone       "),
+        "tokens",
+        "rejected*",
+        "accepted",
+        "inconclusive",
+        paint(DIM, "* and the lawful twin was accepted: the evidence")
+    );
+    for rule in Rule::ALL {
+        let Some(counts) = tally.rules.get(rule) else { continue };
+        let other = counts.inconclusive + counts.no_twin + counts.faults;
+        let style = if counts.accepted > 0 {
+            RED
+        } else if counts.confirmed == 0 {
+            YELLOW
+        } else {
+            GREEN
+        };
+        let _ = writeln!(
+            out,
+            "  {} {:>6} {:>10} {:>9} {:>13}",
+            paint(style, format!("{:<24}", rule.name())),
+            counts.alone,
+            counts.confirmed,
+            counts.accepted,
+            other
+        );
+    }
+    let (accepted, rejected) = tally.open;
+    if accepted + rejected > 0 {
+        let _ = writeln!(
+            out,
+            "  {}",
+            paint(DIM, format!("left open by the standards: {accepted} accepted, {rejected} rejected"))
+        );
+    }
+    if tally.unidentified > 0 {
+        let _ = writeln!(
+            out,
+            "  {} {} tokens were accepted without saying who it is: identity is not observable",
+            paint(YELLOW, "gap:"),
+            tally.unidentified
+        );
+    }
+}
+
+fn classes_part(out: &mut String, outcome: &Outcome) {
+    let _ = writeln!(out, "\n  {}", paint(BOLD, "classes"));
+    for (id, counts) in &outcome.tally.classes {
+        let _ = write!(
+            out,
+            "    {id:<48} presented {:>4}  accepted {:>4}  rejected* {:>4}  open {:>3}  wrong {:>3}  inconclusive {:>3}",
+            counts.presented,
+            counts.accepted,
+            counts.confirmed,
+            counts.open,
+            counts.wrong,
+            counts.inconclusive + counts.no_twin
+        );
+        for (reason, count) in &counts.skipped {
+            let _ = write!(out, "  skipped {count}: {reason}");
+        }
+        out.push('\n');
+    }
+}
+
+fn skipped_part(out: &mut String, outcome: &Outcome) {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for tally in outcome.tally.classes.values() {
+        for (reason, count) in &tally.skipped {
+            *reasons.entry(reason).or_default() += count;
+        }
+    }
+    for (reason, count) in reasons {
+        let _ = writeln!(out, "  {}", paint(DIM, format!("skipped {count}: {reason}")));
+    }
+    if !outcome.unplayable.is_empty() {
+        let (name, why) = &outcome.unplayable[0];
+        let _ = writeln!(
+            out,
+            "  {} {} scenarios could not be played; the first, {name}: {why}",
+            paint(YELLOW, "gap:"),
+            outcome.unplayable.len()
+        );
+    }
+}
+
+fn title(finding: &Finding) -> String {
+    let rules: Vec<_> = finding.rules.iter().map(|rule| rule.name()).collect();
+    let what = match finding.kind {
+        Kind::FalseAccept => rules.join(" + "),
+        Kind::Leak => "SecretNotPrinted".to_owned(),
+        other => other.name().to_owned(),
+    };
+    format!("{} {what}", finding.severity.name())
+}
+
+/// One sentence on who signed.
+#[must_use]
+pub fn relation_words(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Own => "signed by a key of the issuer that it claims",
+        Relation::OtherTrusted => "signed by a key of another issuer that the party trusts",
+        Relation::Untrusted => "signed by a key of an issuer that the party does not trust",
+        Relation::Attacker => "signed by the attacker's key",
+        Relation::PublicText => "signed by HMAC over a public text",
+        Relation::Nobody => "signed by nobody: no signature covers what it says",
+    }
+}
+
+/// A finding in full.
+pub fn finding_part(out: &mut String, finding: &Finding, folder: Option<&str>) {
+    let style = if finding.severity >= Severity::High { RED } else { YELLOW };
+    let classes: Vec<_> = finding.classes.iter().take(6).map(String::as_str).collect();
+    let more = finding.classes.len().saturating_sub(classes.len());
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        paint(style, format!("{} {}", finding.kind.name(), title(finding))),
+        paint(DIM, format!("{} tokens", finding.count))
+    );
+    for rule in &finding.rules {
+        let _ = writeln!(out, "    {}  {}", paint(BOLD, rule.name()), rule.demand());
+        let _ = writeln!(out, "      {}; without it {}", rule.source(), rule.why());
+    }
+    if !classes.is_empty() {
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(out, "    classes   {}{more}", classes.join(", "));
+    }
+    let scenario = serde_json::to_string(&finding.scenario).unwrap_or_default();
+    let _ = writeln!(out, "    scenario  {scenario}");
+    for (name, text) in decoded(&Token::new(finding.token.as_bytes())) {
+        let _ = writeln!(out, "    {name:<9} {text}");
+    }
+    let _ = writeln!(out, "    who       {}", relation_words(finding.relation));
+    let _ = writeln!(out, "    answer    {}", paint(style, &finding.answer));
+    let _ = writeln!(out, "    lawful    {}", finding.lawful);
+    match &finding.twin {
+        None => {}
+        Some(twin) => {
+            let _ = writeln!(out, "    twin      {}", twin.note);
+            if let (TwinKind::Token, Some(scenario)) = (twin.kind, &twin.scenario) {
+                let _ = writeln!(out, "              {}", serde_json::to_string(scenario).unwrap_or_default());
+            }
+        }
+    }
+    if !finding.reproduced {
+        let _ = writeln!(
+            out,
+            "    {}",
+            paint(
+                YELLOW,
+                "not reproducible: it did not recur on a fresh validator, alone or after the tokens before it"
+            )
+        );
+    }
+    if folder.is_some() {
+        let _ = writeln!(out, "    again     {}", finding.reproduce);
+    }
+}

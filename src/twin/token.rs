@@ -1,0 +1,148 @@
+//! Token twins: replace parameters of the scenario by honest ones, as few as will do.
+
+use crate::oracle::Expectation;
+use crate::scenario::{Act, Honest, Kid, Present, Scenario, Step};
+
+/// Forging costs signatures; a twin that is not found within so many tries counts as none.
+const MAX_TRIES: usize = 160;
+
+/// The scenario nearest to this one whose token at that step may only be accepted, except for what the standards leave open
+/// about the original as well (so that a token without `kid` gets a twin without `kid`).
+///
+/// `judge` says what is lawful for the token at a step of a scenario, and `None` where the scenario cannot be played. The
+/// search order is fixed: fewer replacements first, earlier acts first.
+pub fn token_twin(
+    scenario: &Scenario,
+    step: usize,
+    original: &Expectation,
+    judge: &mut dyn FnMut(&Scenario, usize) -> Option<Expectation>,
+) -> Option<Scenario> {
+    let mut cut = scenario.clone();
+    cut.steps.truncate(step + 1);
+    let Some(Step::Present(present)) = cut.steps.get(step) else { return None };
+    let present = present.clone();
+    let knobs = knobs(&present);
+    let mut tries = 0;
+    for size in 0..=knobs.len() {
+        for chosen in subsets(knobs.len(), size) {
+            let mut candidate = cut.clone();
+            let mut changed = present.clone();
+            for &index in chosen.iter().rev() {
+                knobs[index].turn(&mut changed);
+            }
+            candidate.steps[step] = Step::Present(changed);
+            tries += 1;
+            if tries > MAX_TRIES {
+                return None;
+            }
+            let Some(expectation) = judge(&candidate, step) else { continue };
+            if expectation.acceptable().is_some() && expectation.latitudes().is_subset(original.latitudes()) {
+                return Some(candidate);
+            }
+        }
+    }
+    None
+}
+
+/// One parameter that can be made honest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Knob {
+    /// The act signs with the honest key: `kid` mode and algorithm stay.
+    Signer(usize),
+    /// The act signs with the honest key and its algorithm; a `kid` that was the signer's own is then the honest key's.
+    SignerAndAlgorithm(usize),
+    /// The act is left out.
+    Act(usize),
+    /// What an honest issuer chooses is left to it.
+    HonestKey,
+    HonestAlg,
+    HonestSubject,
+    HonestTenant,
+}
+
+fn knobs(present: &Present) -> Vec<Knob> {
+    let mut knobs = Vec::new();
+    let named = |given: &Option<String>, knob: Knob| given.as_ref().map(|_| knob);
+    for (index, act) in present.acts.iter().enumerate() {
+        if let Act::SignWith(sign) = act {
+            if sign.secret.is_none() && sign.key.is_some() {
+                knobs.push(Knob::Signer(index));
+            }
+            if sign.key.is_some() || sign.secret.is_some() || sign.alg.is_some() {
+                knobs.push(Knob::SignerAndAlgorithm(index));
+            }
+        }
+    }
+    let Honest { tenant, subject, key, alg, .. } = &present.honest;
+    knobs.extend(named(key, Knob::HonestKey));
+    knobs.extend(named(alg, Knob::HonestAlg));
+    knobs.extend(named(subject, Knob::HonestSubject));
+    knobs.extend(named(tenant, Knob::HonestTenant));
+    knobs.extend((0..present.acts.len()).map(Knob::Act));
+    knobs
+}
+
+impl Knob {
+    /// Turns it; acts are turned from the last to the first, so that indices stay true.
+    fn turn(self, present: &mut Present) {
+        match self {
+            Knob::Signer(index) => {
+                if let Some(Act::SignWith(sign)) = present.acts.get_mut(index) {
+                    sign.key = None;
+                }
+            }
+            Knob::SignerAndAlgorithm(index) => {
+                if let Some(Act::SignWith(sign)) = present.acts.get_mut(index) {
+                    (sign.key, sign.secret, sign.alg) = (None, None, None);
+                    if matches!(sign.kid, Kid::Of(_)) {
+                        sign.kid = Kid::Own;
+                    }
+                }
+            }
+            Knob::Act(index) => {
+                // A splice that is left out takes nothing with it: its donor is made for it alone.
+                if index < present.acts.len() {
+                    present.acts.remove(index);
+                }
+            }
+            Knob::HonestKey => present.honest.key = None,
+            Knob::HonestAlg => present.honest.alg = None,
+            Knob::HonestSubject => present.honest.subject = None,
+            Knob::HonestTenant => present.honest.tenant = None,
+        }
+    }
+}
+
+/// All ways to choose `size` of `count` things, in lexical order.
+fn subsets(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
+    let mut next = (size <= count).then(|| (0..size).collect::<Vec<_>>());
+    std::iter::from_fn(move || {
+        let current = next.take()?;
+        let mut following = current.clone();
+        for place in (0..size).rev() {
+            if following[place] < count - size + place {
+                following[place] += 1;
+                for later in place + 1..size {
+                    following[later] = following[later - 1] + 1;
+                }
+                next = Some(following);
+                break;
+            }
+        }
+        Some(current)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subsets;
+
+    #[test]
+    fn subsets_are_all_there_in_order() {
+        let two: Vec<_> = subsets(4, 2).collect();
+        assert_eq!(two, [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]);
+        assert_eq!(subsets(3, 0).count(), 1);
+        assert_eq!(subsets(3, 3).count(), 1);
+        assert_eq!(subsets(2, 3).count(), 0);
+    }
+}

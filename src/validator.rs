@@ -1,0 +1,164 @@
+//! The thing under test: the only trait, and the answers that it gives.
+//!
+//! A validator sees a policy, a token and a time. It never sees a world, a private key that is not its own, or what is
+//! expected of it.
+
+pub mod flawed;
+pub mod recipe;
+pub mod reference;
+
+use crate::jose::{NumericDate, Token};
+use crate::policy::{KeySource, TrustPolicy};
+use std::collections::BTreeSet;
+
+/// Whether a validator uses the time it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// It uses the time given with each token.
+    Settable,
+    /// It reads the machine's clock.
+    System,
+}
+
+/// What a validator is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name, without the version.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whose time it uses.
+    pub clock: Clock,
+    /// Whether `configure` may be called again on the same instance when trust has changed.
+    pub live_update: bool,
+    /// Whether it takes issuer templates.
+    pub issuer_templates: bool,
+    /// Where its keys may come from.
+    pub key_sources: BTreeSet<KeySource>,
+    /// The algorithms it has, by the names of RFC 7518 and RFC 8037.
+    pub algorithms: BTreeSet<String>,
+}
+
+/// Who a validator believes to be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Identity {
+    /// `iss`
+    pub iss: Option<String>,
+    /// `sub`
+    pub sub: Option<String>,
+    /// The tenant, where the issuer has tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
+/// A validator's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The token is good.
+    Accept {
+        /// Who it is; `None` where the validator does not say.
+        identity: Option<Identity>,
+        /// The RFC 7638 thumbprint of the key it relied on, where it says.
+        key: Option<String>,
+    },
+    /// The token is not good; the text is for people.
+    Reject(String),
+    /// It cannot judge this token for a reason that its description gives.
+    Skip(String),
+}
+
+impl Verdict {
+    /// Accepts, saying who it is.
+    #[must_use]
+    pub fn accept(identity: Identity) -> Self {
+        Verdict::Accept { identity: Some(identity), key: None }
+    }
+
+    /// Whether it accepts.
+    #[must_use]
+    pub fn accepted(&self) -> bool {
+        matches!(self, Verdict::Accept { .. })
+    }
+}
+
+/// Whether a validator can work under a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Configured {
+    /// It can.
+    Ready,
+    /// It cannot, for this reason; no token is shown to it under this policy.
+    Skip(String),
+}
+
+/// No answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It panicked, with this message.
+    #[error("it panicked: {0}")]
+    Panic(String),
+    /// It did not answer in time.
+    #[error("it did not answer within {0} ms")]
+    Hang(u64),
+    /// It broke off in its own words.
+    #[error("it gave no answer: {0}")]
+    Broken(String),
+}
+
+/// Anything that says yes or no to a token.
+///
+/// ```
+/// use wrongkey::jose::{NumericDate, Token};
+/// use wrongkey::policy::TrustPolicy;
+/// use wrongkey::validator::{Clock, Configured, Description, Fault, Validator, Verdict};
+///
+/// /// Refuses everything: secure, and useless.
+/// struct Wall;
+///
+/// impl Validator for Wall {
+///     fn describe(&self) -> Description {
+///         Description::new("wall", "1.0", Clock::Settable)
+///     }
+///     fn configure(&mut self, _: &TrustPolicy) -> Result<Configured, Fault> {
+///         Ok(Configured::Ready)
+///     }
+///     fn validate(&mut self, _: &Token, _: NumericDate) -> Result<Verdict, Fault> {
+///         Ok(Verdict::Reject("no".to_owned()))
+///     }
+/// }
+/// ```
+pub trait Validator: Send {
+    /// Name, version and abilities.
+    fn describe(&self) -> Description;
+
+    /// Hands over whom to trust. A new validator gets its first policy; a later one means that trust has changed and caches stay.
+    ///
+    /// # Errors
+    /// A [`Fault`] where it breaks; a policy that it does not support is [`Configured::Skip`].
+    fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault>;
+
+    /// Judges one token at the given time.
+    ///
+    /// # Errors
+    /// A [`Fault`] where it gives no answer.
+    fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault>;
+}
+
+impl Description {
+    /// A validator with live update, issuer templates, inline key sources and the algorithms that every shipped world needs.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>, clock: Clock) -> Self {
+        Description {
+            name: name.into(),
+            version: version.into(),
+            clock,
+            live_update: true,
+            issuer_templates: true,
+            key_sources: BTreeSet::from([KeySource::PerIssuer, KeySource::Converged]),
+            algorithms: ["RS256", "PS256", "ES256", "EdDSA", "HS256"].map(String::from).into(),
+        }
+    }
+}
+
+/// Makes fresh validators of one kind: a campaign needs a new one for each worker, chunk and sequence, and after a panic.
+pub type Maker = std::sync::Arc<dyn Fn() -> Box<dyn Validator> + Send + Sync>;

@@ -1,0 +1,143 @@
+//! The list of mistakes, each with its name and what is wrong in one sentence.
+
+macro_rules! flaws {
+    ($($variant:ident, $name:literal, $mistake:literal;)+) => {
+        /// One mistake that a validator can make. A [`Flawed`](super::Flawed) validator makes exactly one, or none.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Flaw {
+            $(#[doc = $mistake] $variant,)+
+        }
+
+        impl Flaw {
+            /// All of them.
+            pub const ALL: &'static [Flaw] = &[$(Flaw::$variant,)+];
+
+            /// The name, in kebab case.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Flaw::$variant => $name,)+ }
+            }
+
+            /// What is wrong, in one sentence.
+            #[must_use]
+            pub fn mistake(self) -> &'static str {
+                match self { $(Flaw::$variant => $mistake,)+ }
+            }
+
+            /// The flaw of that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Flaw> {
+                Flaw::ALL.iter().copied().find(|flaw| flaw.name() == name)
+            }
+        }
+    };
+}
+
+flaws! {
+    AcceptAll, "accept-all",
+        "It accepts whatever it is shown.";
+    RejectAll, "reject-all",
+        "It rejects whatever it is shown.";
+
+    SignatureOnlyOverMergedKeys, "signature-only-over-merged-keys",
+        "It takes a trusted `iss` and a signature by any issuer's key, and never asks whether they belong together.";
+    IssuerByPrefix, "issuer-by-prefix",
+        "It trusts every `iss` that starts with a trusted name.";
+    IssuerBySubstring, "issuer-by-substring",
+        "It trusts every `iss` that contains a trusted name.";
+    IssuerArray, "issuer-array",
+        "It takes a list as `iss` and trusts it when one member is trusted.";
+    MissingIssuerAllowed, "missing-issuer-allowed",
+        "It takes a token without `iss` for whichever issuer's key verifies it.";
+    KeyIssuerCheckPassesWithoutIssuer, "key-issuer-check-passes-without-issuer",
+        "It lets a key of the converged set that names no issuer sign for everybody.";
+    ConvergedByKid, "converged-by-kid",
+        "It looks keys of the converged set up by `kid` alone and never reads the issuer that the key names.";
+    KidCacheAcrossIssuers, "kid-cache-across-issuers",
+        "It remembers the key of an accepted token by `kid` and uses it for every issuer.";
+
+    AcceptsNone, "accepts-none",
+        "It verifies nothing when `alg` is `none`, in any letter case.";
+    HmacOverPublicPem, "hmac-over-public-pem",
+        "It verifies HMAC with the PEM text of a public key as the secret, whatever algorithms are permitted.";
+    AlgorithmFromHeader, "algorithm-from-header",
+        "It uses the algorithm that the token names and consults neither the permitted ones nor the key's own.";
+    JwkAlgIgnored, "jwk-alg-ignored",
+        "It never reads the `alg` of the key.";
+    EmbeddedJwkTrusted, "embedded-jwk-trusted",
+        "It verifies with the key that the token's own header carries.";
+    LookupByKidEmptySecret, "lookup-by-kid-empty-secret",
+        "Its key lookup answers an unknown `kid` with an empty secret.";
+
+    UseEncAccepted, "use-enc-accepted",
+        "It never reads the `use` of the key.";
+    KeyOpsIgnored, "key-ops-ignored",
+        "It never reads the `key_ops` of the key.";
+    ShortKeysAccepted, "short-keys-accepted",
+        "It accepts RSA keys under 2048 bits and secrets shorter than the hash.";
+    RefreshAppends, "refresh-appends",
+        "It adds the keys of a new policy to the old ones and forgets none.";
+    DisabledIssuerTrusted, "disabled-issuer-trusted",
+        "It goes on trusting an issuer that a new policy no longer lists.";
+    LifetimeIgnored, "lifetime-ignored",
+        "It never asks whether the key is within its lifetime.";
+    CloudIgnored, "cloud-ignored",
+        "It never asks which cloud the key belongs to.";
+
+    SubjectIgnored, "subject-ignored",
+        "It lets an issuer name subjects that it may not name.";
+    SignerIgnored, "signer-ignored",
+        "It never reads the header member `signer`.";
+    TenantAllowListIgnored, "tenant-allow-list-ignored",
+        "It admits every tenant of a multi-tenant issuer.";
+    TenantMismatchIgnored, "tenant-mismatch-ignored",
+        "It never compares the tenant claim with the tenant in `iss`.";
+    AudienceIgnored, "audience-ignored",
+        "It never reads `aud`.";
+    AudienceOptional, "audience-optional",
+        "It checks `aud` only where the token has one.";
+    AudienceByPrefix, "audience-by-prefix",
+        "It takes every `aud` that starts with one of its own names.";
+    RequiredClaimsIgnored, "required-claims-ignored",
+        "It misses no claim but `iss`.";
+
+    ExpiredByAMinute, "expired-by-a-minute",
+        "It accepts tokens for a minute more than the policy allows.";
+    ExpiryIgnored, "expiry-ignored",
+        "It never reads `exp`.";
+    ExpiryInclusive, "expiry-inclusive",
+        "It accepts a token in the very second in which it expires.";
+    NotBeforeIgnored, "not-before-ignored",
+        "It never reads `nbf`.";
+    NumericStringExp, "numeric-string-exp",
+        "It treats an `exp` or `nbf` that is text as if it were not there.";
+
+    TypeIgnored, "type-ignored",
+        "It never reads `typ`.";
+    CritIgnored, "crit-ignored",
+        "It never reads `crit`.";
+    FlattenedAccepted, "flattened-accepted",
+        "It reads the flattened JSON serialization where only the compact one is permitted.";
+    LaxBase64, "lax-base64",
+        "It decodes base64url with padding, with the standard alphabet and with unused bits set.";
+    ReserialisedInput, "reserialised-input",
+        "It also verifies the signature over header and payload as it would have written them itself.";
+    SignatureNotVerified, "signature-not-verified",
+        "It checks everything but the signature.";
+    UnsignedIfEmpty, "unsigned-if-empty",
+        "It verifies nothing when the signature is empty.";
+
+    RefusesNoKid, "refuses-no-kid",
+        "It refuses every token without `kid`, so its other refusals of such tokens prove nothing.";
+    RefusesPs256, "refuses-ps256",
+        "It claims to know PS256 and refuses every token signed with it.";
+    SwapsSubject, "swaps-subject",
+        "It answers with the subject of the token that it accepted before.";
+    PanicsOnUnknownIssuer, "panics-on-unknown-issuer",
+        "It panics when it does not know the issuer.";
+    HangsOnExpired, "hangs-on-expired",
+        "It stands still for an hour when a token has expired.";
+    PrintsSecret, "prints-secret",
+        "It prints a secret of its own into the reason for a refusal.";
+}

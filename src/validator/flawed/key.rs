@@ -1,0 +1,163 @@
+//! A listed key, parsed once for each algorithm that it is asked for.
+
+use crate::jose::{Family, Hash, Jwk, Material, Primitive, encode_base64};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::{hmac, signature};
+use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use std::sync::OnceLock;
+
+/// The names of all algorithms that can be verified here.
+pub(super) const ALGORITHMS: [&str; 13] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+];
+
+/// Fewest bits of an RSA modulus (RFC 7518 section 3.3).
+const RSA_BITS: usize = 2048;
+
+/// A key of the policy and its parsed forms.
+pub(super) struct Key {
+    pub(super) jwk: Jwk,
+    parsed: [OnceLock<Option<Parsed>>; ALGORITHMS.len()],
+}
+
+enum Parsed {
+    /// Boxed: the two hash states in it are twenty times the size of a public key.
+    Secret(Box<hmac::Key>),
+    Public(signature::ParsedPublicKey),
+}
+
+impl Key {
+    pub(super) fn new(jwk: Jwk) -> Self {
+        Key { jwk, parsed: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.jwk.material, Material::Oct { .. })
+    }
+
+    /// Whether the key is as long as the algorithm demands (RFC 7518 sections 3.2 and 3.3).
+    pub(super) fn is_long_enough(&self, primitive: Primitive) -> bool {
+        let needed = match primitive.family() {
+            Family::Hmac => hash_bits(primitive.hash()),
+            Family::RsaPkcs1 | Family::RsaPss => RSA_BITS,
+            Family::Ecdsa | Family::EdDsa => 0,
+        };
+        self.jwk.material.bits().is_none_or(|bits| bits >= needed)
+    }
+
+    /// Whether this key made the signature; false for an algorithm that this kind of key does not have.
+    pub(super) fn verifies(&self, primitive: Primitive, input: &[u8], octets: &[u8]) -> bool {
+        let Some(place) = ALGORITHMS.iter().position(|name| *name == primitive.name()) else {
+            return false;
+        };
+        match self.parsed[place].get_or_init(|| parse(&self.jwk.material, primitive)) {
+            Some(Parsed::Secret(key)) => hmac::verify(key, input, octets).is_ok(),
+            Some(Parsed::Public(key)) => key.verify_sig(input, octets).is_ok(),
+            None => false,
+        }
+    }
+
+    /// The same for an RSA key of any length, which aws-lc refuses below 2048 bits.
+    pub(super) fn verifies_at_any_length(&self, primitive: Primitive, input: &[u8], octets: &[u8]) -> bool {
+        let Material::Rsa { n, e } = &self.jwk.material else {
+            return self.verifies(primitive, input, octets);
+        };
+        let Ok(key) = RsaPublicKey::new(BigUint::from_bytes_be(n), BigUint::from_bytes_be(e)) else {
+            return false;
+        };
+        let (digest, pkcs1, pss) = match primitive.hash() {
+            Hash::Sha256 => (Sha256::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha256>(), Pss::new::<Sha256>()),
+            Hash::Sha384 => (Sha384::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha384>(), Pss::new::<Sha384>()),
+            Hash::Sha512 => (Sha512::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha512>(), Pss::new::<Sha512>()),
+        };
+        match primitive.family() {
+            Family::RsaPkcs1 => key.verify(pkcs1, &digest, octets).is_ok(),
+            Family::RsaPss => key.verify(pss, &digest, octets).is_ok(),
+            Family::Hmac | Family::Ecdsa | Family::EdDsa => false,
+        }
+    }
+
+    /// The public key as PEM with a final newline (RFC 7468 section 13); `None` for a secret or what is no key.
+    pub(super) fn spki_pem(&self) -> Option<String> {
+        let primitive = match &self.jwk.material {
+            Material::Rsa { .. } => Primitive::RS256,
+            Material::Ec { crv, .. } => match crv.as_str() {
+                "P-256" => Primitive::ES256,
+                "P-384" => Primitive::from_name("ES384")?,
+                "P-521" => Primitive::from_name("ES512")?,
+                _ => return None,
+            },
+            Material::Okp { .. } => Primitive::EDDSA,
+            Material::Oct { .. } => return None,
+        };
+        let Some(Parsed::Public(key)) = parse(&self.jwk.material, primitive) else {
+            return None;
+        };
+        let base64 = encode_base64(key.as_der().ok()?.as_ref());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        let mut rest = base64.as_str();
+        while !rest.is_empty() {
+            let (line, more) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = more;
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        Some(pem)
+    }
+}
+
+/// HMAC under a secret that is not in the policy.
+pub(super) fn hmac_verifies(primitive: Primitive, secret: &[u8], input: &[u8], octets: &[u8]) -> bool {
+    hmac::verify(&hmac::Key::new(hmac_of(primitive.hash()), secret), input, octets).is_ok()
+}
+
+fn hash_bits(hash: Hash) -> usize {
+    match hash {
+        Hash::Sha256 => 256,
+        Hash::Sha384 => 384,
+        Hash::Sha512 => 512,
+    }
+}
+
+fn hmac_of(hash: Hash) -> hmac::Algorithm {
+    match hash {
+        Hash::Sha256 => hmac::HMAC_SHA256,
+        Hash::Sha384 => hmac::HMAC_SHA384,
+        Hash::Sha512 => hmac::HMAC_SHA512,
+    }
+}
+
+fn parse(material: &Material, primitive: Primitive) -> Option<Parsed> {
+    if !material.fits(primitive) {
+        return None;
+    }
+    let public = match material {
+        Material::Oct { k } => {
+            return Some(Parsed::Secret(Box::new(hmac::Key::new(hmac_of(primitive.hash()), k))));
+        }
+        Material::Rsa { n, e } => {
+            let parameters: &'static signature::RsaParameters = match (primitive.family(), primitive.hash()) {
+                (Family::RsaPss, Hash::Sha256) => &signature::RSA_PSS_2048_8192_SHA256,
+                (Family::RsaPss, Hash::Sha384) => &signature::RSA_PSS_2048_8192_SHA384,
+                (Family::RsaPss, Hash::Sha512) => &signature::RSA_PSS_2048_8192_SHA512,
+                (_, Hash::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
+                (_, Hash::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
+                (_, Hash::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
+            };
+            signature::RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters)
+        }
+        Material::Ec { x, y, .. } => {
+            let curve: &'static signature::EcdsaVerificationAlgorithm = match primitive.hash() {
+                Hash::Sha256 => &signature::ECDSA_P256_SHA256_FIXED,
+                Hash::Sha384 => &signature::ECDSA_P384_SHA384_FIXED,
+                Hash::Sha512 => &signature::ECDSA_P521_SHA512_FIXED,
+            };
+            // SEC 1 section 2.3.3: an uncompressed point.
+            signature::ParsedPublicKey::new(curve, [&[4], x.as_slice(), y.as_slice()].concat())
+        }
+        Material::Okp { x, .. } => signature::ParsedPublicKey::new(&signature::ED25519, x),
+    };
+    public.ok().map(Parsed::Public)
+}

@@ -1,0 +1,581 @@
+//! The sound pipeline accepts what is honest, and each flaw changes one answer of it.
+
+use super::{Flaw, Flawed, maker};
+use crate::jose::{Jwk, JwkSet, Material, NumericDate, Serialization, Token, encode_base64url};
+use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer};
+use crate::validator::{Configured, Validator, Verdict};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+};
+use aws_lc_rs::{hmac, rsa::KeySize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+const NOW: NumericDate = NumericDate(1_800_000_000);
+const A: &str = "https://a.example";
+const B: &str = "https://b.example";
+const TEMPLATE: &str = "https://t.example/{tenantid}/v2.0";
+const OURS: &str = "https://mail.example";
+
+enum Pair {
+    Secret(Vec<u8>),
+    Rsa(RsaKeyPair),
+    ShortRsa(Box<rsa::RsaPrivateKey>),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+struct Signer {
+    jwk: Jwk,
+    pair: Pair,
+}
+
+impl Signer {
+    fn new(kid: &str, material: Material, pair: Pair) -> Self {
+        let mut jwk = Jwk::new(material);
+        jwk.kid = Some(kid.to_owned());
+        Signer { jwk, pair }
+    }
+
+    fn ed(kid: &str, seed: u8) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let x = pair.public_key().as_ref().to_vec();
+        Signer::new(kid, Material::Okp { crv: "Ed25519".to_owned(), x }, Pair::Ed(pair))
+    }
+
+    fn ec(kid: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let (x, y) = (point[1..33].to_vec(), point[33..].to_vec());
+        Signer::new(kid, Material::Ec { crv: "P-256".to_owned(), x, y }, Pair::Ec(pair))
+    }
+
+    fn rsa(kid: &str) -> Self {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+        Signer::new(kid, Material::Rsa { n, e }, Pair::Rsa(pair))
+    }
+
+    fn short_rsa(kid: &str) -> Self {
+        use rand_chacha::rand_core::SeedableRng as _;
+        use rsa::traits::PublicKeyParts as _;
+        let pair = rsa::RsaPrivateKey::new(&mut rand_chacha::ChaCha20Rng::from_seed([7; 32]), 1024).unwrap();
+        let material = Material::Rsa { n: pair.n().to_bytes_be(), e: pair.e().to_bytes_be() };
+        Signer::new(kid, material, Pair::ShortRsa(Box::new(pair)))
+    }
+
+    fn secret(kid: &str, k: &[u8]) -> Self {
+        Signer::new(kid, Material::Oct { k: k.to_vec() }, Pair::Secret(k.to_vec()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Jwk)) -> Self {
+        change(&mut self.jwk);
+        self
+    }
+
+    fn sign(&self, alg: &str, input: &[u8]) -> Vec<u8> {
+        match &self.pair {
+            Pair::Secret(k) => {
+                let hash = match alg {
+                    "HS256" => hmac::HMAC_SHA256,
+                    "HS384" => hmac::HMAC_SHA384,
+                    _ => hmac::HMAC_SHA512,
+                };
+                hmac::sign(&hmac::Key::new(hash, k), input).as_ref().to_vec()
+            }
+            Pair::Rsa(pair) => {
+                let encoding: &dyn RsaEncoding = match alg {
+                    "RS256" => &RSA_PKCS1_SHA256,
+                    "RS384" => &RSA_PKCS1_SHA384,
+                    "RS512" => &RSA_PKCS1_SHA512,
+                    "PS256" => &RSA_PSS_SHA256,
+                    "PS384" => &RSA_PSS_SHA384,
+                    _ => &RSA_PSS_SHA512,
+                };
+                let mut octets = vec![0; pair.public_modulus_len()];
+                pair.sign(encoding, &SystemRandom::new(), input, &mut octets).unwrap();
+                octets
+            }
+            Pair::ShortRsa(pair) => {
+                use sha2::Digest as _;
+                pair.sign(rsa::Pkcs1v15Sign::new::<sha2::Sha256>(), &sha2::Sha256::digest(input)).unwrap()
+            }
+            Pair::Ec(pair) => pair.sign(&SystemRandom::new(), input).unwrap().as_ref().to_vec(),
+            Pair::Ed(pair) => pair.sign(input).as_ref().to_vec(),
+        }
+    }
+}
+
+static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("rsa"));
+static SECRET: [u8; 64] = [3; 64];
+
+/// A token before it is signed.
+#[derive(Clone)]
+struct Draft {
+    header: Value,
+    claims: Value,
+}
+
+impl Draft {
+    fn of(iss: &str, signer: &Signer, alg: &str) -> Self {
+        Draft {
+            header: json!({"alg": alg, "kid": signer.jwk.kid, "typ": "at+jwt"}),
+            claims: json!({
+                "iss": iss, "sub": "alice", "aud": OURS, "exp": NOW.0 + 600, "nbf": NOW.0 - 600, "iat": NOW.0
+            }),
+        }
+    }
+
+    fn claim(mut self, name: &str, value: Value) -> Self {
+        self.claims[name] = value;
+        self
+    }
+
+    fn header(mut self, name: &str, value: Value) -> Self {
+        self.header[name] = value;
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.claims.as_object_mut().unwrap().remove(name);
+        self.header.as_object_mut().unwrap().remove(name);
+        self
+    }
+
+    fn input(&self) -> String {
+        let part = |value: &Value| encode_base64url(value.to_string().as_bytes());
+        format!("{}.{}", part(&self.header), part(&self.claims))
+    }
+
+    fn sign(&self, signer: &Signer) -> Token {
+        sign_text(&self.input(), signer, self.header["alg"].as_str().unwrap())
+    }
+}
+
+fn sign_text(input: &str, signer: &Signer, alg: &str) -> Token {
+    Token::new(format!("{input}.{}", encode_base64url(&signer.sign(alg, input.as_bytes()))))
+}
+
+fn issuer(name: &str, keys: &[&Signer]) -> TrustedIssuer {
+    let (secrets, keys): (Vec<Jwk>, Vec<Jwk>) =
+        keys.iter().map(|key| key.jwk.clone()).partition(|jwk| matches!(jwk.material, Material::Oct { .. }));
+    TrustedIssuer {
+        issuer: name.to_owned(),
+        jwks: Some(JwkSet { keys }),
+        secrets: (!secrets.is_empty()).then_some(JwkSet { keys: secrets }),
+        ..TrustedIssuer::default()
+    }
+}
+
+fn texts(list: &[&str]) -> Option<Vec<String>> {
+    Some(list.iter().map(ToString::to_string).collect())
+}
+
+fn policy(issuers: Vec<TrustedIssuer>) -> TrustPolicy {
+    TrustPolicy {
+        policy: 1,
+        relying_party: "mail".to_owned(),
+        key_source: KeySource::PerIssuer,
+        audiences: texts(&[OURS]),
+        algorithms: None,
+        token_types: texts(&["at+jwt"]),
+        required_claims: texts(&["iss", "sub", "aud", "exp"]),
+        leeway: Some(0),
+        serializations: Some(vec![Serialization::Compact]),
+        signatures: None,
+        crit_understood: Some(Vec::new()),
+        cloud_instance: Some("public".to_owned()),
+        jwks_max_age: None,
+        enforce_key_lifetime: Some(true),
+        replay: Some(Replay::Allow),
+        decryption_keys: None,
+        resolver: None,
+        issuers,
+        converged_jwks: None,
+    }
+}
+
+fn converged(mut policy: TrustPolicy, keys: &[&Signer]) -> TrustPolicy {
+    policy.key_source = KeySource::Converged;
+    for issuer in &mut policy.issuers {
+        (issuer.jwks, issuer.secrets) = (None, None);
+    }
+    policy.converged_jwks = Some(JwkSet { keys: keys.iter().map(|key| key.jwk.clone()).collect() });
+    policy
+}
+
+/// What happens to a validator, in order.
+enum Event {
+    Configure(Box<TrustPolicy>),
+    Present(Token),
+}
+use Event::Present;
+
+fn configure(policy: TrustPolicy) -> Event {
+    Event::Configure(Box::new(policy))
+}
+
+/// The last answer.
+fn run(flaw: Option<Flaw>, events: &[Event]) -> Verdict {
+    let mut validator = Flawed::new(flaw);
+    let mut last = Verdict::Skip("nothing was presented".to_owned());
+    for event in events {
+        match event {
+            Event::Configure(policy) => assert_eq!(validator.configure(policy), Ok(Configured::Ready)),
+            Present(token) => last = validator.validate(token, NOW).unwrap(),
+        }
+    }
+    last
+}
+
+#[track_caller]
+fn assert_accepted(flaw: Option<Flaw>, events: &[Event]) {
+    let verdict = run(flaw, events);
+    assert!(verdict.accepted(), "{flaw:?}: {verdict:?}");
+}
+
+fn every_signer() -> Vec<(Signer, Vec<&'static str>)> {
+    vec![
+        (Signer::secret("secret", &SECRET), vec!["HS256", "HS384", "HS512"]),
+        (Signer::rsa("rsa"), vec!["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
+        (Signer::ec("ec"), vec!["ES256"]),
+        (Signer::ed("ed", 1), vec!["EdDSA"]),
+    ]
+}
+
+#[test]
+fn honest_tokens_of_every_algorithm_are_accepted() {
+    for (signer, algorithms) in every_signer() {
+        let other = Signer::ed(signer.jwk.kid.as_deref().unwrap(), 9);
+        let per_issuer = policy(vec![issuer(B, &[&other]), issuer(A, &[&signer]), issuer(TEMPLATE, &[&signer])]);
+        let foreign = issuer(A, &[&other]);
+        for alg in algorithms {
+            let draft = Draft::of(A, &signer, alg);
+            let thumbprint = signer.jwk.material.thumbprint();
+            for draft in [draft.clone(), draft.clone().without("kid"), draft.clone().header("kid", json!("unknown"))] {
+                let verdict = run(None, &[configure(per_issuer.clone()), Present(draft.sign(&signer))]);
+                let Verdict::Accept { identity: Some(identity), key } = verdict else {
+                    panic!("{alg}: {verdict:?}");
+                };
+                assert_eq!((identity.iss.as_deref(), identity.sub.as_deref()), (Some(A), Some("alice")));
+                assert_eq!((identity.tenant, key), (None, Some(thumbprint.clone())));
+            }
+            let draft = Draft::of("https://t.example/t1/v2.0", &signer, alg).claim("tid", json!("t1"));
+            let verdict = run(None, &[configure(per_issuer.clone()), Present(draft.sign(&signer))]);
+            assert!(
+                matches!(&verdict, Verdict::Accept { identity: Some(who), .. } if who.tenant.as_deref() == Some("t1"))
+            );
+
+            let honest = Draft::of(A, &signer, alg).sign(&signer);
+            let mut octets = honest.as_bytes().to_vec();
+            let place = octets.iter().position(|octet| *octet == b'.').unwrap() + 5;
+            octets[place] ^= 1;
+            let late = Draft::of(A, &signer, alg).claim("exp", json!(NOW.0)).sign(&signer);
+            let theirs = policy(vec![foreign.clone(), issuer(B, &[&signer])]);
+            for (policy, token) in
+                [(per_issuer.clone(), Token::new(octets)), (per_issuer.clone(), late), (theirs, honest)]
+            {
+                assert!(!run(None, &[configure(policy), Present(token)]).accepted());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_converged_key_signs_for_the_issuer_that_it_names() {
+    let signer = Signer::ed("k", 1).with(|jwk| jwk.issuer = Some(TEMPLATE.to_owned()));
+    let other = Signer::ed("k", 2).with(|jwk| jwk.issuer = Some(A.to_owned()));
+    let nobody = Signer::ed("n", 3);
+    let policy = converged(policy(vec![issuer(TEMPLATE, &[]), issuer(A, &[])]), &[&other, &nobody, &signer]);
+    let draft = Draft::of("https://t.example/t1/v2.0", &signer, "EdDSA").claim("tid", json!("t1"));
+    assert_accepted(None, &[configure(policy.clone()), Present(draft.sign(&signer))]);
+    let honest = Draft::of(A, &other, "EdDSA").sign(&other);
+    assert_accepted(None, &[configure(policy.clone()), Present(honest)]);
+    let secret = Signer::secret("s", &SECRET);
+    let mut with_secret = policy.clone();
+    with_secret.issuers[1].secrets = Some(JwkSet { keys: vec![secret.jwk.clone()] });
+    assert_accepted(None, &[configure(with_secret), Present(Draft::of(A, &secret, "HS256").sign(&secret))]);
+    for wrong in [&other, &nobody] {
+        assert!(!run(None, &[configure(policy.clone()), Present(draft.sign(wrong))]).accepted());
+    }
+}
+
+#[test]
+fn what_it_cannot_judge_is_skipped() {
+    let signer = Signer::ed("k", 1);
+    let base = policy(vec![issuer(A, &[&signer])]);
+    let skipped = [
+        TrustPolicy { key_source: KeySource::Fetched, ..base.clone() },
+        TrustPolicy { replay: Some(Replay::Refuse), ..base.clone() },
+        TrustPolicy { serializations: Some(vec![Serialization::Compact, Serialization::General]), ..base },
+    ];
+    for policy in skipped {
+        assert!(matches!(Flawed::new(None).configure(&policy), Ok(Configured::Skip(_))));
+    }
+}
+
+#[test]
+fn members_of_the_wrong_kind_are_refused() {
+    let signer = Signer::ed("k", 1);
+    let policy = policy(vec![issuer(A, &[&signer])]);
+    let honest = Draft::of(A, &signer, "EdDSA");
+    assert_accepted(
+        None,
+        &[configure(policy.clone()), Present(honest.clone().header("typ", json!("application/AT+JWT")).sign(&signer))],
+    );
+    assert_accepted(
+        None,
+        &[configure(policy.clone()), Present(honest.clone().claim("aud", json!(["x", OURS])).sign(&signer))],
+    );
+    assert_accepted(
+        None,
+        &[configure(policy.clone()), Present(honest.clone().claim("exp", json!(NOW.0 as f64 + 0.5)).sign(&signer))],
+    );
+    let wrong = [
+        honest.clone().claim("exp", Value::Null),
+        honest.clone().claim("exp", json!([NOW.0 + 600])),
+        honest.clone().claim("nbf", json!(true)),
+        honest.clone().claim("iss", json!([A])),
+        honest.clone().claim("sub", json!("")),
+        honest.clone().claim("sub", json!(7)),
+        honest.clone().claim("aud", json!({"0": OURS})),
+        honest.clone().claim("aud", json!([])),
+        honest.clone().claim("jti", json!(7)),
+        honest.clone().claim("jti", json!("j")).claim("iat", json!("1800000000")),
+        honest.clone().header("typ", json!("text/at+jwt")),
+        honest.clone().header("kid", json!(7)),
+        honest.clone().header("crit", json!([])),
+        honest.clone().header("crit", json!(["ext"])).header("ext", json!(1)),
+        honest.clone().header("b64", json!(false)),
+    ];
+    let mut strict = policy.clone();
+    strict.required_claims = texts(&["iss", "sub", "aud", "exp", "jti", "iat"]);
+    assert_accepted(None, &[configure(strict.clone()), Present(honest.clone().claim("jti", json!("j")).sign(&signer))]);
+    for draft in wrong {
+        let policy = if draft.claims.get("jti").is_some() { &strict } else { &policy };
+        assert!(!run(None, &[configure(policy.clone()), Present(draft.sign(&signer))]).accepted(), "{}", draft.claims);
+    }
+}
+
+#[test]
+fn a_flaw_is_known_by_its_name() {
+    let names: BTreeSet<_> = Flaw::ALL.iter().map(|flaw| flaw.name()).collect();
+    assert_eq!(names.len(), Flaw::ALL.len());
+    let mistakes: BTreeSet<_> = Flaw::ALL.iter().map(|flaw| flaw.mistake()).collect();
+    assert_eq!(mistakes.len(), Flaw::ALL.len());
+    for flaw in Flaw::ALL {
+        assert_eq!(Flaw::from_name(flaw.name()), Some(*flaw));
+        assert!(flaw.name().bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-'));
+        assert_eq!(maker(Some(*flaw))().describe().name, format!("flawed-{}", flaw.name()));
+    }
+    assert_eq!(maker(None)().describe().name, "sound");
+}
+
+#[test]
+fn flawed_validators_accept_honest_tokens() {
+    let (a, b) = (Signer::ed("k", 1), Signer::ed("k", 2));
+    let tokens = || {
+        let first = Draft::of(B, &b, "EdDSA").sign(&b);
+        vec![
+            configure(policy(vec![issuer(A, &[&a]), issuer(B, &[&b])])),
+            Present(first),
+            Present(Draft::of(A, &a, "EdDSA").sign(&a)),
+        ]
+    };
+    for flaw in Flaw::ALL.iter().filter(|flaw| **flaw != Flaw::RejectAll) {
+        assert_accepted(Some(*flaw), &tokens());
+    }
+}
+
+/// Events after which the sound validator rejects the last token and the flawed one accepts it; `None` for flaws that
+/// have a test of their own.
+fn flip(flaw: Flaw) -> Option<Vec<Event>> {
+    let (a, b) = (Signer::ed("a", 1), Signer::ed("b", 2));
+    let both = policy(vec![issuer(A, &[&a]), issuer(B, &[&b])]);
+    let honest = Draft::of(A, &a, "EdDSA");
+    let only = |policy: TrustPolicy, token: Token| Some(vec![configure(policy), Present(token)]);
+    let draft = |draft: Draft| only(both.clone(), draft.sign(&a));
+    let with_key = |key: Signer, alg: &str| only(policy(vec![issuer(A, &[&key])]), Draft::of(A, &key, alg).sign(&key));
+    let with_issuer = |change: &dyn Fn(&mut TrustedIssuer), draft: &Draft| {
+        let mut issuer = issuer(A, &[&a]);
+        change(&mut issuer);
+        only(policy(vec![issuer]), draft.sign(&a))
+    };
+    let with_tenant = |tenants: Option<Vec<String>>, segment: &str, tid: &str| {
+        let issuer = TrustedIssuer { tenants, ..issuer(TEMPLATE, &[&a]) };
+        let name = format!("https://t.example/{segment}/v2.0");
+        only(policy(vec![issuer]), Draft::of(&name, &a, "EdDSA").claim("tid", json!(tid)).sign(&a))
+    };
+    let owned = |name: &str| {
+        let name = Some(name.to_owned());
+        (Signer::ed("a", 1).with(|jwk| jwk.issuer.clone_from(&name)), Signer::ed("b", 2).with(|jwk| jwk.issuer = None))
+    };
+    match flaw {
+        Flaw::AcceptAll => only(both, Token::new("?")),
+        Flaw::SignatureOnlyOverMergedKeys => only(both.clone(), Draft::of(A, &b, "EdDSA").sign(&b)),
+        Flaw::IssuerByPrefix => draft(honest.claim("iss", json!("https://a.example.evil.example"))),
+        Flaw::IssuerBySubstring => draft(honest.claim("iss", json!("https://evil.example/?https://a.example"))),
+        Flaw::IssuerArray => draft(honest.claim("iss", json!(["https://evil.example", A]))),
+        Flaw::MissingIssuerAllowed => draft(honest.without("iss")),
+        Flaw::KeyIssuerCheckPassesWithoutIssuer => {
+            let (a, b) = owned(A);
+            only(converged(both, &[&a, &b]), Draft::of(A, &b, "EdDSA").sign(&b))
+        }
+        Flaw::ConvergedByKid => {
+            let (a, _) = owned(A);
+            only(converged(both, &[&a]), Draft::of(B, &a, "EdDSA").sign(&a))
+        }
+        Flaw::KidCacheAcrossIssuers => {
+            let other = Draft::of(B, &a, "EdDSA").sign(&a);
+            Some(vec![configure(both), Present(honest.sign(&a)), Present(other)])
+        }
+        Flaw::AcceptsNone => {
+            only(both.clone(), Token::new(format!("{}.", honest.header("alg", json!("nOnE")).input())))
+        }
+        Flaw::HmacOverPublicPem => {
+            let mut policy = policy(vec![issuer(A, &[&RSA])]);
+            policy.algorithms = texts(&["RS256"]);
+            let pem = super::Key::new(RSA.jwk.clone()).spki_pem().unwrap();
+            only(policy, Draft::of(A, &RSA, "HS256").sign(&Signer::secret("rsa", pem.as_bytes())))
+        }
+        Flaw::AlgorithmFromHeader => {
+            let mut policy = policy(vec![issuer(A, &[&RSA])]);
+            policy.algorithms = texts(&["RS256"]);
+            only(policy, Draft::of(A, &RSA, "RS512").sign(&RSA))
+        }
+        Flaw::JwkAlgIgnored => {
+            let mut issuer = issuer(A, &[&RSA]);
+            issuer.jwks.as_mut().unwrap().keys[0].alg = Some("RS256".to_owned());
+            only(policy(vec![issuer]), Draft::of(A, &RSA, "PS256").sign(&RSA))
+        }
+        Flaw::EmbeddedJwkTrusted => {
+            let evil = Signer::ed("evil", 9);
+            let jwk = serde_json::to_value(&evil.jwk).unwrap();
+            only(both.clone(), honest.header("jwk", jwk).sign(&evil))
+        }
+        Flaw::LookupByKidEmptySecret => {
+            let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
+            let empty = Signer::secret("unknown", &[]);
+            only(policy, Draft::of(A, &empty, "HS256").sign(&empty))
+        }
+        Flaw::UseEncAccepted => with_key(a.with(|jwk| jwk.key_use = Some("enc".to_owned())), "EdDSA"),
+        Flaw::KeyOpsIgnored => with_key(a.with(|jwk| jwk.key_ops = texts(&["encrypt"])), "EdDSA"),
+        Flaw::ShortKeysAccepted => with_key(Signer::short_rsa("short"), "RS256"),
+        Flaw::RefreshAppends => {
+            let rotated = policy(vec![issuer(A, &[&Signer::ed("a2", 3)])]);
+            Some(vec![configure(both), configure(rotated), Present(honest.sign(&a))])
+        }
+        Flaw::DisabledIssuerTrusted => {
+            let fewer = policy(vec![issuer(B, &[&b])]);
+            Some(vec![configure(both), configure(fewer), Present(honest.sign(&a))])
+        }
+        Flaw::LifetimeIgnored => with_key(a.with(|jwk| jwk.exp = Some(NOW)), "EdDSA"),
+        Flaw::CloudIgnored => with_key(a.with(|jwk| jwk.cloud_instance_name = Some("other".to_owned())), "EdDSA"),
+        Flaw::SubjectIgnored => with_issuer(&|issuer| issuer.subjects = texts(&["robot"]), &honest),
+        Flaw::SignerIgnored => with_issuer(&|issuer| issuer.signer = Some("s".to_owned()), &honest),
+        Flaw::TenantAllowListIgnored => with_tenant(texts(&["t1"]), "t2", "t2"),
+        Flaw::TenantMismatchIgnored => with_tenant(texts(&["t1"]), "t2", "t1"),
+        Flaw::AudienceIgnored => draft(honest.claim("aud", json!("https://other.example"))),
+        Flaw::AudienceOptional => draft(honest.without("aud")),
+        Flaw::AudienceByPrefix => draft(honest.claim("aud", json!("https://mail.example.evil.example"))),
+        Flaw::RequiredClaimsIgnored => draft(honest.without("exp")),
+        Flaw::ExpiredByAMinute => draft(honest.claim("exp", json!(NOW.0 - 59))),
+        Flaw::ExpiryIgnored => draft(honest.claim("exp", json!(1))),
+        Flaw::ExpiryInclusive => draft(honest.claim("exp", json!(NOW.0))),
+        Flaw::NotBeforeIgnored => draft(honest.claim("nbf", json!(NOW.0 + 1))),
+        Flaw::NumericStringExp => draft(honest.claim("exp", json!("1"))),
+        Flaw::TypeIgnored => draft(honest.header("typ", json!("JWT"))),
+        Flaw::CritIgnored => draft(honest.header("crit", json!(["ext"])).header("ext", json!(1))),
+        Flaw::FlattenedAccepted => {
+            let token = honest.sign(&a);
+            let parts: Vec<_> = token.as_str().unwrap().split('.').collect();
+            let json = json!({"protected": parts[0], "payload": parts[1], "signature": parts[2]});
+            only(both.clone(), Token::new(json.to_string()))
+        }
+        Flaw::LaxBase64 => only(both.clone(), Token::new(format!("{}==", honest.sign(&a).as_str().unwrap()))),
+        Flaw::ReserialisedInput => {
+            let signed = honest.sign(&a);
+            let signature = signed.as_str().unwrap().rsplit('.').next().unwrap();
+            let spaced = serde_json::to_string_pretty(&honest.claims).unwrap().replace("alice", "\\u0061lice");
+            let header = encode_base64url(honest.header.to_string().as_bytes());
+            only(both.clone(), Token::new(format!("{header}.{}.{signature}", encode_base64url(spaced.as_bytes()))))
+        }
+        Flaw::SignatureNotVerified => only(both.clone(), Token::new(format!("{}.AAAA", honest.input()))),
+        Flaw::UnsignedIfEmpty => only(both.clone(), Token::new(format!("{}.", honest.input()))),
+        Flaw::RejectAll
+        | Flaw::RefusesNoKid
+        | Flaw::RefusesPs256
+        | Flaw::SwapsSubject
+        | Flaw::PanicsOnUnknownIssuer
+        | Flaw::HangsOnExpired
+        | Flaw::PrintsSecret => None,
+    }
+}
+
+/// Whether the first mistake includes the second, or gives no answer that could be compared.
+fn includes(greater: Flaw, flaw: Flaw) -> bool {
+    match greater {
+        Flaw::AcceptAll | Flaw::SignatureNotVerified | Flaw::HangsOnExpired | Flaw::PanicsOnUnknownIssuer => true,
+        Flaw::AlgorithmFromHeader => flaw == Flaw::JwkAlgIgnored,
+        Flaw::AudienceIgnored => flaw == Flaw::AudienceByPrefix,
+        Flaw::ConvergedByKid => flaw == Flaw::KeyIssuerCheckPassesWithoutIssuer,
+        Flaw::ExpiredByAMinute => flaw == Flaw::ExpiryInclusive,
+        Flaw::ExpiryIgnored => {
+            matches!(flaw, Flaw::ExpiredByAMinute | Flaw::ExpiryInclusive | Flaw::NumericStringExp)
+        }
+        Flaw::IssuerBySubstring => flaw == Flaw::IssuerByPrefix,
+        Flaw::SignatureOnlyOverMergedKeys => {
+            matches!(flaw, Flaw::ConvergedByKid | Flaw::KeyIssuerCheckPassesWithoutIssuer | Flaw::KidCacheAcrossIssuers)
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn each_flaw_accepts_what_no_other_does() {
+    for flaw in Flaw::ALL.iter().copied() {
+        let Some(events) = flip(flaw) else { continue };
+        assert!(!run(None, &events).accepted(), "sound on {}", flaw.name());
+        assert_accepted(Some(flaw), &events);
+        for other in Flaw::ALL.iter().copied().filter(|other| *other != flaw && !includes(*other, flaw)) {
+            assert!(!run(Some(other), &events).accepted(), "{} on {}", other.name(), flaw.name());
+        }
+    }
+}
+
+#[test]
+fn refusals_and_faults_are_where_they_should_be() {
+    let a = Signer::ed("a", 1);
+    let secret = Signer::secret("s", &SECRET);
+    let policy = || configure(policy(vec![issuer(A, &[&a, &RSA, &secret])]));
+    let honest = Draft::of(A, &a, "EdDSA");
+    assert!(!run(Some(Flaw::RejectAll), &[policy(), Present(honest.sign(&a))]).accepted());
+    assert!(!run(Some(Flaw::RefusesNoKid), &[policy(), Present(honest.clone().without("kid").sign(&a))]).accepted());
+    assert!(!run(Some(Flaw::RefusesPs256), &[policy(), Present(Draft::of(A, &RSA, "PS256").sign(&RSA))]).accepted());
+
+    let second = honest.clone().claim("sub", json!("bob")).sign(&a);
+    let verdict = run(Some(Flaw::SwapsSubject), &[policy(), Present(honest.sign(&a)), Present(second)]);
+    assert!(matches!(verdict, Verdict::Accept { identity: Some(who), .. } if who.sub.as_deref() == Some("alice")));
+
+    let unknown = honest.clone().claim("iss", json!("https://evil.example")).sign(&a);
+    let panicked =
+        std::panic::catch_unwind(|| run(Some(Flaw::PanicsOnUnknownIssuer), &[policy(), Present(unknown.clone())]));
+    assert!(panicked.is_err());
+
+    let told = run(Some(Flaw::PrintsSecret), &[policy(), Present(unknown)]);
+    assert!(matches!(told, Verdict::Reject(text) if text.contains(&"03".repeat(SECRET.len()))));
+}
+
+#[test]
+fn the_pem_text_is_what_others_write() {
+    use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
+    let Material::Rsa { n, e } = &RSA.jwk.material else { unreachable!() };
+    let key = rsa::RsaPublicKey::new(rsa::BigUint::from_bytes_be(n), rsa::BigUint::from_bytes_be(e)).unwrap();
+    assert_eq!(super::Key::new(RSA.jwk.clone()).spki_pem(), key.to_public_key_pem(LineEnding::LF).ok());
+    for signer in [Signer::ec("ec"), Signer::ed("ed", 1)] {
+        assert!(super::Key::new(signer.jwk).spki_pem().unwrap().ends_with("-----END PUBLIC KEY-----\n"));
+    }
+}

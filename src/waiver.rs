@@ -1,0 +1,249 @@
+//! `wrongkey.toml`: findings that are known, each excused with a reason. A waiver that excuses nothing any more says so.
+
+use crate::error::Error;
+use crate::jose::NumericDate;
+use crate::rule::{Rule, Severity};
+use globset::{Glob, GlobMatcher};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The name of the configuration file, looked for in the working directory and upward.
+pub const FILE: &str = "wrongkey.toml";
+
+/// The configuration.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Where it came from.
+    pub path: Option<PathBuf>,
+    /// What is excused.
+    pub waivers: Vec<Waiver>,
+}
+
+/// One excuse.
+#[derive(Debug)]
+pub struct Waiver {
+    /// As it is written, for reports.
+    pub text: String,
+    /// Why.
+    pub reason: String,
+    validator: Option<GlobMatcher>,
+    rule: Option<GlobMatcher>,
+    class: Option<GlobMatcher>,
+    origin: Option<GlobMatcher>,
+    until: Option<NumericDate>,
+}
+
+/// A wrong answer, as far as a waiver looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrong<'f> {
+    /// The validator's name.
+    pub validator: &'f str,
+    /// The broken rules.
+    pub rules: &'f BTreeSet<Rule>,
+    /// Classes that showed it.
+    pub classes: &'f BTreeSet<String>,
+    /// What makes two findings the same.
+    pub origin: &'f str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    #[serde(default)]
+    waiver: Vec<toml::Spanned<WaiverFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WaiverFile {
+    validator: Option<String>,
+    rule: Option<String>,
+    class: Option<String>,
+    origin: Option<String>,
+    reason: Option<String>,
+    until: Option<toml::value::Datetime>,
+}
+
+impl Config {
+    /// The configuration at that path, or the nearest one upward from a folder, or none.
+    ///
+    /// # Errors
+    /// Names the file, the line and what would be right.
+    pub fn find(given: Option<&Path>, from: &Path) -> Result<Config, Error> {
+        let path = match given {
+            Some(path) => Some(path.to_owned()),
+            None => from.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()),
+        };
+        let Some(path) = path else { return Ok(Config::default()) };
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let waivers = parse(&text, &path.display().to_string())?;
+        Ok(Config { path: Some(path), waivers })
+    }
+}
+
+/// Reads waivers from text; `file` is what errors call it.
+///
+/// # Errors
+/// Names the file, the line and what would be right.
+pub fn parse(text: &str, file: &str) -> Result<Vec<Waiver>, Error> {
+    let wrong = |problem: String| Error::File { file: file.to_owned(), problem };
+    let written: ConfigFile = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let mut waivers = Vec::new();
+    for spanned in written.waiver {
+        let line = text[..spanned.span().start].matches('\n').count() + 1;
+        let waiver = spanned.into_inner();
+        let wrong = |problem: String| wrong(format!("line {line}: {problem}"));
+        let reason = waiver
+            .reason
+            .filter(|reason| !reason.trim().is_empty())
+            .ok_or_else(|| wrong("a waiver needs a `reason`: say why this finding is no danger here".to_owned()))?;
+        let named = [("rule", &waiver.rule), ("class", &waiver.class), ("origin", &waiver.origin)];
+        if named.iter().all(|(_, glob)| glob.is_none()) {
+            return Err(wrong("a waiver needs `rule`, `class` or `origin`: say what it excuses".to_owned()));
+        }
+        let glob = |name: &str, text: &Option<String>| -> Result<Option<GlobMatcher>, Error> {
+            let compiled = text.as_ref().map(|text| Glob::new(text).map(|glob| glob.compile_matcher()));
+            compiled.transpose().map_err(|error| wrong(format!("`{name}`: {error}")))
+        };
+        if let Some(rule) = &waiver.rule
+            && let Some(matcher) = glob("rule", &waiver.rule)?
+            && !Rule::ALL.iter().any(|known| matcher.is_match(known.name()))
+        {
+            return Err(wrong(format!("`rule`: {rule:?} matches no rule: see `wrongkey list rules`")));
+        }
+        if let Some(class) = &waiver.class
+            && let Some(matcher) = glob("class", &waiver.class)?
+            && !crate::generate::classes().iter().any(|known| matcher.is_match(known.id))
+        {
+            return Err(wrong(format!("`class`: {class:?} matches no class: see `wrongkey list classes`")));
+        }
+        let until = match &waiver.until {
+            None => None,
+            Some(date) => Some(end_of_day(date).ok_or_else(|| wrong("`until` is a date, as 2026-12-31".to_owned()))?),
+        };
+        let shown = named.into_iter().chain([("validator", &waiver.validator)]);
+        let shown: Vec<_> = shown.filter_map(|(name, glob)| Some(format!("{name} {}", glob.as_ref()?))).collect();
+        waivers.push(Waiver {
+            text: shown.join(", "),
+            reason,
+            validator: glob("validator", &waiver.validator)?,
+            rule: glob("rule", &waiver.rule)?,
+            class: glob("class", &waiver.class)?,
+            origin: glob("origin", &waiver.origin)?,
+            until,
+        });
+    }
+    Ok(waivers)
+}
+
+/// The last second of a date, by the proleptic Gregorian calendar.
+fn end_of_day(date: &toml::value::Datetime) -> Option<NumericDate> {
+    let date = date.date?;
+    let (year, month, day) = (i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    // Years begin in March, so that the leap day is the last one.
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468;
+    Some(NumericDate(days * 86_400 + 86_399))
+}
+
+impl Waiver {
+    fn in_force(&self, validator: &str, now: NumericDate) -> bool {
+        self.until.is_none_or(|until| now <= until)
+            && self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
+    }
+
+    /// Whether it excuses a wrong answer.
+    #[must_use]
+    pub fn excuses(&self, wrong: &Wrong<'_>, now: NumericDate) -> bool {
+        let rules =
+            |glob: &GlobMatcher| !wrong.rules.is_empty() && wrong.rules.iter().all(|rule| glob.is_match(rule.name()));
+        let classes =
+            |glob: &GlobMatcher| !wrong.classes.is_empty() && wrong.classes.iter().all(|class| glob.is_match(class));
+        self.in_force(wrong.validator, now)
+            && self.rule.as_ref().is_none_or(rules)
+            && self.class.as_ref().is_none_or(classes)
+            && self.origin.as_ref().is_none_or(|glob| glob.is_match(wrong.origin))
+    }
+
+    /// Whether it excuses that a rule has no evidence.
+    #[must_use]
+    pub fn excuses_rule(&self, validator: &str, rule: Rule, now: NumericDate) -> bool {
+        let only_rule = self.class.is_none() && self.origin.is_none();
+        let named = self.rule.as_ref().is_some_and(|glob| glob.is_match(rule.name()));
+        only_rule && named && self.in_force(validator, now)
+    }
+
+    /// Whether it excuses that a class has no evidence.
+    #[must_use]
+    pub fn excuses_class(&self, validator: &str, class: &str, now: NumericDate) -> bool {
+        let only_class = self.rule.is_none() && self.origin.is_none();
+        let named = self.class.as_ref().is_some_and(|glob| glob.is_match(class));
+        only_class && named && self.in_force(validator, now)
+    }
+
+    /// Whether something that was presented is of the sort that it covers; then it is stale if it excused nothing.
+    #[must_use]
+    pub fn covers(&self, validator: &str, rules: &[Rule], classes: &[&str]) -> bool {
+        self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
+            && self.rule.as_ref().is_none_or(|glob| rules.iter().any(|rule| glob.is_match(rule.name())))
+            && self.class.as_ref().is_none_or(|glob| classes.iter().any(|class| glob.is_match(class)))
+            && self.origin.as_ref().is_none_or(|glob| {
+                // An origin begins with the validator's name.
+                let pattern = glob.glob().glob();
+                let stem = pattern.split('.').next().unwrap_or(pattern);
+                Glob::new(stem).is_ok_and(|stem| stem.compile_matcher().is_match(validator))
+            })
+    }
+
+    /// Whether it excuses a whole critical rule, which every report says first.
+    #[must_use]
+    pub fn covers_critical_rule(&self) -> bool {
+        let critical = |glob: &GlobMatcher| {
+            Rule::ALL.iter().any(|rule| rule.severity() == Severity::Critical && glob.is_match(rule.name()))
+        };
+        self.class.is_none() && self.origin.is_none() && self.rule.as_ref().is_some_and(critical)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Result<Vec<Waiver>, Error> {
+        parse(text, "wrongkey.toml")
+    }
+
+    #[test]
+    fn a_waiver_needs_a_reason_and_something_to_excuse() {
+        for (text, says) in [
+            ("[[waiver]]\nrule = 'TypeExpected'\n", "line 1: a waiver needs a `reason`"),
+            ("\n[[waiver]]\nreason = 'x'\n", "line 2: a waiver needs `rule`"),
+            ("[[waiver]]\nrule = 'Nope*'\nreason = 'x'\n", "matches no rule"),
+            ("[[waiver]]\nclass = 'ZZ-*'\nreason = 'x'\n", "matches no class"),
+            ("[[waiver]]\nrule = '['\nreason = 'x'\n", "`rule`"),
+            ("[[waivers]]\nrule = 'TypeExpected'\n", "waivers"),
+        ] {
+            let error = one(text).unwrap_err().to_string();
+            assert!(error.starts_with("wrongkey.toml: ") && error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_waiver_ends_with_its_day() {
+        let waivers = one("[[waiver]]\nrule = 'TypeExpected'\nreason = 'x'\nuntil = 2026-12-31\n").unwrap();
+        // 2026-12-31T23:59:59Z
+        assert!(waivers[0].excuses_rule("v", Rule::TypeExpected, NumericDate(1_798_761_599)));
+        assert!(!waivers[0].excuses_rule("v", Rule::TypeExpected, NumericDate(1_798_761_600)));
+        assert!(!waivers[0].excuses_rule("v", Rule::IssuerTrusted, NumericDate(0)));
+    }
+
+    #[test]
+    fn a_waiver_of_a_critical_rule_is_told_apart() {
+        let waivers = one("[[waiver]]\nrule = 'Key*'\nreason = 'x'\n[[waiver]]\nrule = 'TypeExpected'\nreason = 'x'\n");
+        let waivers = waivers.unwrap();
+        assert!(waivers[0].covers_critical_rule());
+        assert!(!waivers[1].covers_critical_rule());
+    }
+}

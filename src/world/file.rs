@@ -1,0 +1,419 @@
+//! Reading world files: what was written, then what it means, with every wrong name answered by file, place and remedy.
+
+use super::{Issuer, Key, Party, PartyIssuer, Subject, Tenant, World, label};
+use crate::error::Error;
+use crate::jose::{Jwk, Primitive};
+use crate::key::{DerivedKind, Memo, PrivateKey, derive_octets, public_from_pem};
+use crate::policy::{KeySource, Replay, TENANT_PLACE};
+use crate::scenario::Span;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WorldFile {
+    world: u8,
+    name: String,
+    about: String,
+    #[serde(default)]
+    converged: Vec<String>,
+    #[serde(default)]
+    tenants: Vec<String>,
+    #[serde(default)]
+    subjects: Vec<String>,
+    issuers: toml::Table,
+    keys: toml::Table,
+    parties: toml::Table,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct IssuerFile {
+    name: Option<String>,
+    path: Option<String>,
+    algorithms: Vec<String>,
+    #[serde(default)]
+    tenants: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct KeyFile {
+    owner: Option<String>,
+    shipped: Option<String>,
+    derive: Option<DerivedKind>,
+    private_pem: Option<String>,
+    public_pem: Option<String>,
+    public_jwk: Option<toml::Table>,
+    shipped_certificate: Option<String>,
+    signs: Vec<String>,
+    alg: Option<String>,
+    r#use: Option<String>,
+    key_ops: Option<Vec<String>>,
+    kid: Option<String>,
+    cloud: Option<String>,
+    #[serde(default = "yes")]
+    published: bool,
+    #[serde(default = "yes")]
+    honest: bool,
+    #[serde(default = "yes")]
+    names_issuer: bool,
+    not_before: Option<Span>,
+    not_after: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PartyFile {
+    audiences: Option<Vec<String>>,
+    issuers: BTreeMap<String, PartyIssuerFile>,
+    key_sources: Option<Vec<KeySource>>,
+    token_types: Option<Vec<String>>,
+    required_claims: Option<Vec<String>>,
+    leeway: Option<u64>,
+    crit_understood: Option<Vec<String>>,
+    cloud: Option<String>,
+    jwks_max_age: Option<u64>,
+    enforce_key_lifetime: Option<bool>,
+    replay: Option<Replay>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PartyIssuerFile {
+    tenants: Option<Vec<String>>,
+    subjects: Option<Vec<String>>,
+    #[serde(default)]
+    signer: bool,
+    #[serde(default)]
+    secrets: Vec<String>,
+    algorithms: Option<Vec<String>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// RSA test keys inside the binary; the texts say that they protect nothing.
+const SHIPPED_KEYS: [(&str, &str); 11] = [
+    ("rsa-1", include_str!("keys/rsa-1.pem")),
+    ("rsa-2", include_str!("keys/rsa-2.pem")),
+    ("rsa-3", include_str!("keys/rsa-3.pem")),
+    ("rsa-4", include_str!("keys/rsa-4.pem")),
+    ("rsa-5", include_str!("keys/rsa-5.pem")),
+    ("rsa-6", include_str!("keys/rsa-6.pem")),
+    ("rsa-7", include_str!("keys/rsa-7.pem")),
+    ("rsa-8", include_str!("keys/rsa-8.pem")),
+    ("rsa-9", include_str!("keys/rsa-9.pem")),
+    ("rsa-10", include_str!("keys/rsa-10.pem")),
+    ("rsa-1024", include_str!("keys/rsa-1024.pem")),
+];
+
+/// Certificates of those keys.
+const SHIPPED_CERTIFICATES: [(&str, &str); 2] =
+    [("rsa-1-2016", include_str!("keys/rsa-1-2016.cert.pem")), ("rsa-2", include_str!("keys/rsa-2.cert.pem"))];
+
+/// Larger files are no worlds.
+const MAX_FILE: u64 = 4 << 20;
+
+struct Reader<'f> {
+    file: &'f str,
+    folder: Option<&'f Path>,
+    seed: u64,
+}
+
+impl World {
+    /// Reads a world file; paths in it are relative to it.
+    ///
+    /// # Errors
+    /// Names the file, the place in it and what would be right.
+    pub fn load(path: &Path, seed: u64) -> Result<World, Error> {
+        let text = read_bounded(path)?;
+        World::from_toml(&text, &path.display().to_string(), path.parent(), seed)
+    }
+
+    /// Reads a world from text; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// Names the file, the place in it and what would be right.
+    pub fn from_toml(text: &str, file: &str, folder: Option<&Path>, seed: u64) -> Result<World, Error> {
+        let reader = Reader { file, folder, seed };
+        let written: WorldFile = toml::from_str(text).map_err(|error| reader.wrong("the file", error.to_string()))?;
+        if written.world != 1 {
+            return Err(reader.wrong("world", format!("version {} is unknown: this wrongkey reads 1", written.world)));
+        }
+        if written.name.is_empty() || !written.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+            return Err(reader.wrong("name", "letters, digits, `-`, `_` and `.` only".to_owned()));
+        }
+        let tenants = written.tenants.iter().map(|alias| Tenant { alias: alias.clone(), id: uuid(seed, alias) });
+        let subjects =
+            written.subjects.iter().map(|alias| Subject { alias: alias.clone(), id: label(seed, &["subject", alias]) });
+        let mut world = World {
+            name: written.name,
+            about: written.about.trim().to_owned(),
+            seed,
+            tenants: tenants.collect(),
+            subjects: subjects.collect(),
+            issuers: Vec::new(),
+            keys: Vec::new(),
+            parties: Vec::new(),
+            converged: written.converged,
+            digest: hex(&Sha256::digest([text.as_bytes(), &seed.to_be_bytes()].concat())[..16]),
+            memo: Memo::default(),
+        };
+        for (alias, table) in written.issuers {
+            let issuer = reader.issuer(&world, &alias, table)?;
+            world.issuers.push(issuer);
+        }
+        for (alias, table) in written.keys {
+            let key = reader.key(&world, &alias, table)?;
+            world.keys.push(key);
+        }
+        for (alias, table) in written.parties {
+            let party = reader.party(&world, &alias, table)?;
+            world.parties.push(party);
+        }
+        for alias in &world.converged {
+            reader.known("converged", "issuer", alias, world.issuer(alias).is_some())?;
+        }
+        if world.parties.is_empty() {
+            return Err(reader.wrong("parties", "a world needs at least one relying party".to_owned()));
+        }
+        Ok(world)
+    }
+}
+
+impl Reader<'_> {
+    fn wrong(&self, place: &str, problem: String) -> Error {
+        Error::World { file: self.file.to_owned(), place: place.to_owned(), problem }
+    }
+
+    fn known(&self, place: &str, what: &str, alias: &str, is_known: bool) -> Result<(), Error> {
+        if is_known {
+            return Ok(());
+        }
+        Err(self.wrong(place, format!("there is no {what} `{alias}` in this world: declare it, or mend the name")))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, place: &str, table: toml::Value) -> Result<T, Error> {
+        table.try_into().map_err(|error: toml::de::Error| self.wrong(place, error.message().to_owned()))
+    }
+
+    fn algorithms(&self, place: &str, names: &[String]) -> Result<(), Error> {
+        match names.iter().find(|name| Primitive::from_name(name).is_none()) {
+            Some(name) => {
+                Err(self
+                    .wrong(place, format!("unknown algorithm {name:?}: names of RFC 7518 section 3.1 and RFC 8037")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn issuer(&self, world: &World, alias: &str, table: toml::Value) -> Result<Issuer, Error> {
+        let place = format!("issuers.{alias}");
+        let written: IssuerFile = self.read(&place, table)?;
+        self.algorithms(&format!("{place}.algorithms"), &written.algorithms)?;
+        for tenant in &written.tenants {
+            self.known(&format!("{place}.tenants"), "tenant", tenant, world.tenant(tenant).is_some())?;
+        }
+        let mut name = match (written.name, written.path) {
+            (Some(_), Some(_)) => return Err(self.wrong(&place, "`name` or `path`, not both".to_owned())),
+            (Some(name), None) => name,
+            (None, path) => {
+                format!("https://{}.example{}", label(self.seed, &["host", alias]), path.unwrap_or_default())
+            }
+        };
+        for tenant in &world.tenants {
+            name = name.replace(&format!("{{tenant:{}}}", tenant.alias), &tenant.id);
+        }
+        if name.matches(TENANT_PLACE).count() > 1 {
+            return Err(self.wrong(&place, format!("`{TENANT_PLACE}` stands twice in the name")));
+        }
+        if name.contains(TENANT_PLACE) == written.tenants.is_empty() {
+            return Err(self
+                .wrong(&place, format!("a name with `{TENANT_PLACE}` needs `tenants`, and only such a one has them")));
+        }
+        if world.issuers.iter().any(|other| other.name == name) {
+            return Err(self.wrong(&place, "another issuer has the same name".to_owned()));
+        }
+        let signer = format!("arn:{}", label(self.seed, &["signer", alias]));
+        Ok(Issuer { alias: alias.to_owned(), name, tenants: written.tenants, algorithms: written.algorithms, signer })
+    }
+
+    fn key(&self, world: &World, alias: &str, table: toml::Value) -> Result<Key, Error> {
+        let place = format!("keys.{alias}");
+        let written: KeyFile = self.read(&place, table)?;
+        if let Some(owner) = &written.owner {
+            self.known(&format!("{place}.owner"), "issuer", owner, world.issuer(owner).is_some())?;
+        }
+        let (base, private) = self.half(&place, alias, &written)?;
+        let mut jwk = base;
+        if let Some(name) = &written.shipped_certificate {
+            let pem = SHIPPED_CERTIFICATES.iter().find(|row| row.0 == name).map(|row| row.1);
+            let pem = pem.ok_or_else(|| self.wrong(&place, format!("no shipped certificate `{name}`")))?;
+            let (_, der) = x509_cert::der::pem::decode_vec(pem.as_bytes())
+                .map_err(|error| self.wrong(&place, format!("the certificate cannot be read: {error}")))?;
+            jwk = jwk.with_certificates(vec![der]).map_err(|error| self.wrong(&place, error.to_string()))?;
+        }
+        self.algorithms(&format!("{place}.signs"), &written.signs)?;
+        let signs: Vec<Primitive> = written.signs.iter().filter_map(|name| Primitive::from_name(name)).collect();
+        if signs.is_empty() {
+            return Err(self.wrong(&format!("{place}.signs"), "name at least one algorithm".to_owned()));
+        }
+        if let Some(unfit) = signs.iter().find(|alg| !jwk.material.fits(**alg)) {
+            return Err(
+                self.wrong(&format!("{place}.signs"), format!("a {} key cannot sign {unfit}", jwk.material.kty()))
+            );
+        }
+        jwk.kid = Some(written.kid.or(jwk.kid).unwrap_or_else(|| label(self.seed, &["kid", alias])));
+        jwk.alg = written.alg.or(jwk.alg);
+        jwk.key_use = written.r#use.or(jwk.key_use);
+        jwk.key_ops = written.key_ops.or(jwk.key_ops);
+        jwk.cloud_instance_name =
+            written.cloud.map(|cloud| label(self.seed, &["cloud", &cloud])).or(jwk.cloud_instance_name);
+        let secret = matches!(jwk.material, crate::jose::Material::Oct { .. });
+        Ok(Key {
+            alias: alias.to_owned(),
+            published: written.published && written.owner.is_some() && !secret,
+            owner: written.owner,
+            jwk,
+            signs,
+            honest: written.honest,
+            not_before: written.not_before,
+            not_after: written.not_after,
+            names_issuer: written.names_issuer,
+            private,
+        })
+    }
+
+    fn half(&self, place: &str, alias: &str, written: &KeyFile) -> Result<(Jwk, Option<PrivateKey>), Error> {
+        let wrong = |error: crate::key::KeyError| self.wrong(place, error.to_string());
+        let with = |private: PrivateKey| (Jwk::new(private.material().clone()), Some(private));
+        let given = (&written.shipped, written.derive, &written.private_pem, &written.public_pem, &written.public_jwk);
+        match given {
+            (Some(name), None, None, None, None) => {
+                let pem = SHIPPED_KEYS.iter().find(|row| row.0 == name).map(|row| row.1);
+                let names: Vec<_> = SHIPPED_KEYS.iter().map(|row| row.0).collect();
+                let pem = pem.ok_or_else(|| {
+                    self.wrong(place, format!("no shipped key `{name}`: one of {}", names.join(", ")))
+                })?;
+                Ok(with(PrivateKey::from_pem(pem).map_err(wrong)?))
+            }
+            (None, Some(kind), None, None, None) => Ok(with(PrivateKey::derive(kind, self.seed, alias))),
+            (None, None, Some(path), None, None) => {
+                Ok(with(PrivateKey::from_pem(&self.beside(place, path)?).map_err(wrong)?))
+            }
+            (None, None, None, Some(path), None) => {
+                Ok((Jwk::new(public_from_pem(&self.beside(place, path)?).map_err(wrong)?), None))
+            }
+            (None, None, None, None, Some(table)) => {
+                let json = serde_json::to_value(table).map_err(|error| self.wrong(place, error.to_string()))?;
+                if json.get("d").is_some() {
+                    return Err(
+                        self.wrong(place, "`public-jwk` holds a private key (`d`): use `private-pem`".to_owned())
+                    );
+                }
+                let jwk = serde_json::from_value(json).map_err(|error| self.wrong(place, error.to_string()))?;
+                Ok((jwk, None))
+            }
+            _ => Err(self.wrong(
+                place,
+                "exactly one of `shipped`, `derive`, `private-pem`, `public-pem`, `public-jwk` says which key it is"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    fn beside(&self, place: &str, path: &str) -> Result<String, Error> {
+        let folder =
+            self.folder.ok_or_else(|| self.wrong(place, "a world without a file has no files beside it".to_owned()))?;
+        read_bounded(&folder.join(path))
+    }
+
+    fn party(&self, world: &World, alias: &str, table: toml::Value) -> Result<Party, Error> {
+        let place = format!("parties.{alias}");
+        let written: PartyFile = self.read(&place, table)?;
+        let mut issuers = Vec::new();
+        for (issuer, trust) in written.issuers {
+            let place = format!("{place}.issuers.{issuer}");
+            self.known(&place, "issuer", &issuer, world.issuer(&issuer).is_some())?;
+            for tenant in trust.tenants.iter().flatten() {
+                self.known(&place, "tenant", tenant, world.tenant(tenant).is_some())?;
+            }
+            for subject in trust.subjects.iter().flatten() {
+                self.known(&place, "subject", subject, world.subject(subject).is_some())?;
+            }
+            for secret in &trust.secrets {
+                let key = world.key(secret);
+                self.known(&place, "key", secret, key.is_some())?;
+                if !key.is_some_and(|key| matches!(key.jwk.material, crate::jose::Material::Oct { .. })) {
+                    return Err(self.wrong(&place, format!("`{secret}` is no secret")));
+                }
+            }
+            self.algorithms(&place, trust.algorithms.as_deref().unwrap_or_default())?;
+            issuers.push(PartyIssuer {
+                alias: issuer,
+                tenants: trust.tenants,
+                subjects: trust.subjects,
+                signer: trust.signer,
+                secrets: trust.secrets,
+                algorithms: trust.algorithms,
+            });
+        }
+        if issuers.is_empty() {
+            return Err(
+                self.wrong(&format!("{place}.issuers"), "a relying party trusts at least one issuer".to_owned())
+            );
+        }
+        let key_sources = written.key_sources.unwrap_or_else(|| vec![KeySource::PerIssuer]);
+        if key_sources.contains(&KeySource::Converged) && world.converged.is_empty() {
+            return Err(self.wrong(
+                &format!("{place}.key-sources"),
+                "`converged` needs the world's `converged` list of issuers".to_owned(),
+            ));
+        }
+        Ok(Party {
+            alias: alias.to_owned(),
+            audiences: written
+                .audiences
+                .unwrap_or_else(|| vec![format!("https://{}.example", label(self.seed, &["audience", alias]))]),
+            issuers,
+            token_types: written.token_types,
+            required_claims: written.required_claims,
+            leeway: written.leeway,
+            crit_understood: written.crit_understood,
+            cloud_instance: written.cloud.map(|cloud| label(self.seed, &["cloud", &cloud])),
+            jwks_max_age: written.jwks_max_age,
+            enforce_key_lifetime: written.enforce_key_lifetime,
+            replay: written.replay,
+            key_sources,
+        })
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, Error> {
+    let cannot = |source| Error::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if size > MAX_FILE {
+        return Err(Error::File {
+            file: path.display().to_string(),
+            problem: format!("{size} bytes: at most {MAX_FILE}"),
+        });
+    }
+    std::fs::read_to_string(path).map_err(cannot)
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// A tenant id of the usual form (RFC 9562 version 4 layout).
+fn uuid(seed: u64, alias: &str) -> String {
+    let mut octets = derive_octets(seed, &["tenant", alias]);
+    octets[6] = octets[6] & 0x0f | 0x40;
+    octets[8] = octets[8] & 0x3f | 0x80;
+    let text = hex(&octets[..16]);
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
