@@ -139,7 +139,7 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
             let examiner = examiner.naming(Arc::clone(&in_hand[task]));
             run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress);
         };
-        Arc::new(work) as Arc<dyn Fn(usize, &Pulse) + Send + Sync>
+        Arc::new(work) as pool::Work
     };
     let timeout_ms = u64::try_from(plan.timeout.as_millis()).unwrap_or(u64::MAX);
     let mut hung = |task: usize| {

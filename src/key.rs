@@ -303,8 +303,11 @@ fn ed25519_seed(der: &[u8]) -> Option<[u8; 32]> {
 /// Remembers signatures that cost much, up to a bound; what it forgets is computed again to the same octets.
 #[derive(Default)]
 pub struct Memo {
-    signatures: Mutex<HashMap<(MaterialId, Primitive, [u8; 32]), Signature>>,
+    signatures: Mutex<Signatures>,
 }
+
+/// By key, algorithm and digest of the input.
+type Signatures = HashMap<(MaterialId, Primitive, [u8; 32]), Signature>;
 
 /// About 8 MB with RSA signatures.
 const MEMO_BOUND: usize = 16_384;
@@ -337,7 +340,7 @@ impl Memo {
         Ok(signature)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(MaterialId, Primitive, [u8; 32]), Signature>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Signatures> {
         // A panic while the map is held leaves at worst a signature out.
         self.signatures.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

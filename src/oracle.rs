@@ -281,7 +281,7 @@ impl<'p> Case<'p> {
                 return None;
             }
             Some(value) => match value.as_str() {
-                Some("") if self.required(policy, "iss") => {
+                Some("") if required(policy, "iss") => {
                     self.breaks(Rule::RequiredClaimsPresent);
                     return None;
                 }
@@ -321,8 +321,8 @@ impl<'p> Case<'p> {
             self.breaks(Rule::KeyInService);
         }
     }
+}
 
-    fn required(&self, policy: &TrustPolicy, claim: &str) -> bool {
-        policy.required_claims.iter().flatten().any(|name| name == claim)
-    }
+fn required(policy: &TrustPolicy, claim: &str) -> bool {
+    policy.required_claims.iter().flatten().any(|name| name == claim)
 }

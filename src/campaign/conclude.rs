@@ -61,7 +61,7 @@ pub(super) fn findings(
                 *result = Some(shrunk);
             }
         };
-        Arc::new(work) as Arc<dyn Fn(usize, &Pulse) + Send + Sync>
+        Arc::new(work) as pool::Work
     };
     // What hangs while it is shrunk is kept as it was found.
     let mut hung = |_: usize| AfterHang::Drop;
@@ -310,7 +310,7 @@ pub fn replay(
                 *lock(&result) = Some(answer);
             }
         };
-        Arc::new(work) as Arc<dyn Fn(usize, &Pulse) + Send + Sync>
+        Arc::new(work) as pool::Work
     };
     pool::run(1, 1, timeout, &AtomicBool::new(false), &work, &mut |_| AfterHang::Drop, &mut || {});
     let answered = lock(&result).take();

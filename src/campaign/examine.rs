@@ -192,7 +192,7 @@ impl Examiner {
                     let history = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
                     let told: Vec<Told<'_>> = history.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
                     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
-                    let mut case = self.case(&forge, &site, &presented, &told);
+                    let mut case = blank(&forge, &site, &presented, &told);
                     *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(case.clone());
                     case.seen = if let Some(reason) = &unfit {
                         Seen::Skipped(reason.clone())
@@ -218,23 +218,6 @@ impl Examiner {
             }
         }
         Ok(cases)
-    }
-
-    fn case(&self, forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_>]) -> Case {
-        let expectation = expect(told, &presented.provenance, presented.at);
-        let policy = told.last().map(|told| told.policy);
-        let (relation, signer, claimed) = parties(forge.world(), policy, &presented.provenance);
-        Case {
-            step: presented.step,
-            site: site.clone(),
-            expectation,
-            seen: Seen::Skipped(String::new()),
-            relation,
-            signer,
-            claimed,
-            token: presented.token.clone(),
-            at: presented.at,
-        }
     }
 
     fn take_site(&mut self, site: &SiteId, told: &[Told<'_>]) -> Option<Instance> {
@@ -540,5 +523,23 @@ fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {
         Ok(Verdict::Reject(reason)) => Err(tame(&reason, MAX_ANSWER)),
         Ok(Verdict::Skip(reason)) => Err(format!("skipped: {}", tame(&reason, MAX_ANSWER))),
         Err(fault) => Err(tame(&fault.to_string(), MAX_ANSWER)),
+    }
+}
+
+/// A case before anything was seen.
+fn blank(forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_>]) -> Case {
+    let expectation = expect(told, &presented.provenance, presented.at);
+    let policy = told.last().map(|told| told.policy);
+    let (relation, signer, claimed) = parties(forge.world(), policy, &presented.provenance);
+    Case {
+        step: presented.step,
+        site: site.clone(),
+        expectation,
+        seen: Seen::Skipped(String::new()),
+        relation,
+        signer,
+        claimed,
+        token: presented.token.clone(),
+        at: presented.at,
     }
 }

@@ -44,6 +44,9 @@ impl Pulse {
     }
 }
 
+/// What workers do with a task.
+pub(super) type Work = Arc<dyn Fn(usize, &Pulse) + Send + Sync>;
+
 /// What is to be done after a worker hung.
 pub(super) enum AfterHang {
     /// The same task again; its state says where to go on.
@@ -74,7 +77,7 @@ pub(super) fn run(
     jobs: usize,
     timeout: Duration,
     stop: &AtomicBool,
-    work: &Arc<dyn Fn(usize, &Pulse) + Send + Sync>,
+    work: &Work,
     hung: &mut dyn FnMut(usize) -> AfterHang,
     tick: &mut dyn FnMut(),
 ) -> bool {
@@ -124,7 +127,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(shared: &Arc<Shared>, work: &Arc<dyn Fn(usize, &Pulse) + Send + Sync>) -> Self {
+    fn start(shared: &Arc<Shared>, work: &Work) -> Self {
         let worker = Worker { pulse: Pulse::new(), task: Arc::default() };
         let (shared, work) = (Arc::clone(shared), Arc::clone(work));
         let (pulse, current) = (worker.pulse.clone(), Arc::clone(&worker.task));

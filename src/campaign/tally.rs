@@ -201,12 +201,13 @@ impl Tally {
         let cell = world.entry((case.signer.clone(), case.claimed.clone())).or_default();
         cell.presented += 1;
         match &case.seen {
-            Seen::Accepted { .. } | Seen::Open { accepted: true } => cell.accepted += 1,
+            Seen::Accepted { .. } | Seen::Open { accepted: true } | Seen::Wrong { kind: Kind::WrongIdentity, .. } => {
+                cell.accepted += 1;
+            }
             Seen::Wrong { kind: Kind::FalseAccept, .. } => {
                 cell.accepted += 1;
                 cell.wrong += 1;
             }
-            Seen::Wrong { kind: Kind::WrongIdentity, .. } => cell.accepted += 1,
             _ => {}
         }
     }

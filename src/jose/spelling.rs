@@ -101,7 +101,7 @@ pub fn spell_part(members: &[Member], spellings: &[Spelling]) -> SpelledPart {
 pub fn spell_octets(octets: &[u8], spellings: &[Spelling]) -> SpelledPart {
     let mut text = encode_base64url(octets);
     let mut departures = Vec::new();
-    if spellings.contains(&Spelling::TrailingBits) && octets.len() % 3 != 0 {
+    if spellings.contains(&Spelling::TrailingBits) && !octets.len().is_multiple_of(3) {
         // With one octet left over four low bits are unused, with two left over two are: setting the lowest changes no octet.
         let last = text.pop().map_or('A', |c| c);
         text.push(with_lowest_bit(last));
@@ -111,7 +111,7 @@ pub fn spell_octets(octets: &[u8], spellings: &[Spelling]) -> SpelledPart {
         text = text.replace('-', "+").replace('_', "/");
         departures.push(Spelling::StandardAlphabet);
     }
-    if spellings.contains(&Spelling::Padding) && octets.len() % 3 != 0 {
+    if spellings.contains(&Spelling::Padding) && !octets.len().is_multiple_of(3) {
         text.push_str(if octets.len() % 3 == 1 { "==" } else { "=" });
         departures.push(Spelling::Padding);
     }

@@ -1,6 +1,6 @@
 //! Rules about the header's and the payload's members.
 
-use super::{Case, Claimed, Latitude};
+use super::{Case, Claimed, Latitude, required};
 use crate::jose::{Json, Member, last};
 use crate::policy::TrustPolicy;
 use crate::rule::Rule;
@@ -123,33 +123,26 @@ impl Case<'_> {
         for name in policy.required_claims.iter().flatten() {
             let missing = match (name.as_str(), last(payload, name)) {
                 (_, None) => true,
-                // `iss`, `aud`, `exp` and `nbf` are read by rules of their own, which say what a wrong type breaks.
-                ("iss" | "aud" | "exp" | "nbf", Some(value)) => value.as_str() == Some(""),
-                (_, Some(Json::Null)) => true,
                 ("sub" | "jti" | "tid", Some(value)) => value.as_str().is_none_or(str::is_empty),
                 ("iat", Some(value)) => !matches!(value, Json::Number(_)),
-                (_, Some(value)) => value.as_str() == Some(""),
+                // `iss`, `aud`, `exp` and `nbf` are read by rules of their own, which say what a wrong type breaks.
+                ("iss" | "aud" | "exp" | "nbf", Some(Json::Null)) => false,
+                (_, Some(value)) => *value == Json::Null || value.as_str() == Some(""),
             };
             // A wrong type is the business of the rule that reads the claim, and the tenant claim has one.
             let read_elsewhere = name == "tid" && last(payload, "tid").is_some_and(|value| value.as_str().is_none());
-            if missing && !(read_elsewhere && self.tenant_is_read(policy, payload)) {
+            if missing && !(read_elsewhere && tenant_is_read(policy, payload)) {
                 self.breaks(Rule::RequiredClaimsPresent);
             }
         }
-        let required = |name: &str| policy.required_claims.iter().flatten().any(|claim| claim == name);
         for name in ["sub", "jti"] {
-            if !required(name) && last(payload, name).is_some_and(|value| value.as_str().is_none()) {
+            if !required(policy, name) && last(payload, name).is_some_and(|value| value.as_str().is_none()) {
                 self.leaves_open(Latitude::UnreadType);
             }
         }
-        if !required("iat") && last(payload, "iat").is_some_and(|value| !matches!(value, Json::Number(_))) {
+        if !required(policy, "iat") && last(payload, "iat").is_some_and(|value| !matches!(value, Json::Number(_))) {
             self.leaves_open(Latitude::UnreadType);
         }
-    }
-
-    fn tenant_is_read(&self, policy: &TrustPolicy, payload: &[Member]) -> bool {
-        let iss = last(payload, "iss").and_then(Json::as_str);
-        iss.and_then(|iss| policy.issuer_named(iss)).is_some_and(super::TrustedIssuer::is_template)
     }
 
     /// RFC 7519 section 4.1.3, RFC 8725 section 3.9. The party's own list and the issuer's must both be met.
@@ -161,7 +154,7 @@ impl Case<'_> {
             match value {
                 None if names.is_empty() => {}
                 None => self.breaks(Rule::RequiredClaimsPresent),
-                Some(Json::String(text)) if text.is_empty() && self.required(policy, "aud") => {
+                Some(Json::String(text)) if text.is_empty() && required(policy, "aud") => {
                     self.breaks(Rule::RequiredClaimsPresent);
                 }
                 Some(value) => self.names_us(names, value),
@@ -196,25 +189,26 @@ impl Case<'_> {
             reason = "seconds and leeway are small; odd numbers only need their side"
         )]
         let (now, leeway) = (self.now.0 as f64, policy.leeway.unwrap_or(0).min(1 << 50) as f64);
-        match last(payload, "exp") {
-            None => {}
-            Some(Json::Number(literal)) => {
-                if now >= self.seconds(literal) + leeway {
-                    self.breaks(Rule::NotExpired);
-                }
-            }
-            Some(value) if value.as_str() == Some("") && self.required(policy, "exp") => {}
-            Some(_) => self.breaks(Rule::NotExpired),
-        }
-        match last(payload, "nbf") {
-            None => {}
-            Some(Json::Number(literal)) => {
-                if now < self.seconds(literal) - leeway {
-                    self.breaks(Rule::NotBeforeReached);
-                }
-            }
-            Some(value) if value.as_str() == Some("") && self.required(policy, "nbf") => {}
-            Some(_) => self.breaks(Rule::NotBeforeReached),
+        self.moment(policy, payload, "exp", Rule::NotExpired, |exp| now < exp + leeway);
+        self.moment(policy, payload, "nbf", Rule::NotBeforeReached, |nbf| now >= nbf - leeway);
+    }
+
+    /// A claim that is a date where it is there; an empty text where the claim is required counts as absent.
+    fn moment(
+        &mut self,
+        policy: &TrustPolicy,
+        payload: &[Member],
+        name: &str,
+        rule: Rule,
+        in_time: impl Fn(f64) -> bool,
+    ) {
+        let good = match last(payload, name) {
+            None => true,
+            Some(Json::Number(literal)) => in_time(self.seconds(literal)),
+            Some(value) => value.as_str() == Some("") && required(policy, name),
+        };
+        if !good {
+            self.breaks(rule);
         }
     }
 
@@ -241,4 +235,10 @@ impl Case<'_> {
             self.breaks(Rule::TenantAdmitted);
         }
     }
+}
+
+/// Whether the tenant claim is read by a rule of its own: the claimed issuer's name is a template.
+fn tenant_is_read(policy: &TrustPolicy, payload: &[Member]) -> bool {
+    let iss = last(payload, "iss").and_then(Json::as_str);
+    iss.and_then(|iss| policy.issuer_named(iss)).is_some_and(super::TrustedIssuer::is_template)
 }

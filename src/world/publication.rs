@@ -176,8 +176,9 @@ fn check_act(world: &World, act: &PolicyAct) -> Result<(), String> {
         None => Err(format!("world {} has no issuer `{alias}`", world.name)),
     };
     match act {
-        PolicyAct::AddIssuer(alias) | PolicyAct::RemoveIssuer(alias) => issuer(alias),
-        PolicyAct::SetAlgorithms { issuer: alias, .. } => issuer(alias),
+        PolicyAct::AddIssuer(alias)
+        | PolicyAct::RemoveIssuer(alias)
+        | PolicyAct::SetAlgorithms { issuer: alias, .. } => issuer(alias),
         PolicyAct::SetTenants { issuer: alias, tenants } => {
             issuer(alias)?;
             match tenants.iter().find(|tenant| world.tenant(tenant).is_none()) {

@@ -32,7 +32,7 @@ fn parts_of_a_token_are_spelled_in_one_way() {
         format!("[\"{good}\"]"),
         format!("{good}~"),
         good.replacen(&payload, &format!("{}=.", parts[1]), 1),
-        "A".repeat(super::MAX_TOKEN + 1),
+        "A".repeat(crate::validator::reference::MAX_TOKEN + 1),
     ] {
         assert!(!accepts(&policy(), &token), "{:?}", token.get(..200));
     }
