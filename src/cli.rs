@@ -1,17 +1,27 @@
 //! The command line: what was typed, what it means, and how the process ends.
 
+mod alike;
 mod args;
 mod run;
 mod single;
+mod store;
 mod teach;
 mod validators;
 
 use crate::error::Error;
+use crate::finding::tame;
 use crate::judgement::Exit;
-use args::{Cli, Command};
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use args::{Cli, Color, Command};
 use clap::Parser as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+/// Longest line of an error message.
+const MAX_LINE: usize = 1_000;
+/// Most lines of an error message.
+const MAX_LINES: usize = 40;
 
 /// The whole program. Standard output is data; progress and messages go to standard error.
 #[must_use]
@@ -26,13 +36,19 @@ pub fn main() -> ExitCode {
                 return if error.use_stderr() { Exit::Usage } else { Exit::Clean };
             }
         };
+        match cli.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
         dispatch(cli).unwrap_or_else(|error| {
             complain(&error);
             Exit::Usage
         })
     });
     let exit = exit.unwrap_or_else(|_| {
-        eprintln!("wrongkey: this is a bug of wrongkey's own; please report it with the lines above");
+        say("error", AnsiColor::Red, "this is a bug of wrongkey's own; please report it with the lines above");
         Exit::Bug
     });
     ExitCode::from(exit.code())
@@ -50,22 +66,59 @@ fn dispatch(cli: Cli) -> Result<Exit, Error> {
 }
 
 fn complain(error: &Error) {
-    eprintln!("wrongkey: {error}");
+    say("error", AnsiColor::Red, &error.to_string());
+}
+
+fn note(text: &str) {
+    say("note", AnsiColor::Cyan, text);
+}
+
+/// A message on standard error. It may quote a file or a validator, so it is tamed; a reader that has gone away is no failure.
+fn say(word: &str, color: AnsiColor, text: &str) {
+    let style: Style = color.on_default().bold();
+    let _ = writeln!(anstream::stderr().lock(), "{style}{word}:{style:#} {}", tame_lines(text));
+}
+
+/// The same text with nothing in it that a terminal would obey, bounded.
+fn tame_lines(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().take(MAX_LINES).map(|line| tame(line, MAX_LINE)).collect();
+    if text.lines().nth(MAX_LINES).is_some() {
+        lines.push("…".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// Prints text made with styles, with or without them. A reader that has gone away is no failure of ours.
-fn print(text: &str, color: args::Color) {
-    use anstream::{AutoStream, ColorChoice};
-    let choice = match color {
-        args::Color::Always => ColorChoice::Always,
-        args::Color::Never => ColorChoice::Never,
-        args::Color::Auto => AutoStream::choice(&std::io::stdout()),
-    };
-    let mut stream = AutoStream::new(std::io::stdout().lock(), choice);
+fn print(text: &str) {
+    let mut stream = anstream::stdout().lock();
     let _ = stream.write_all(text.as_bytes());
+    let _ = stream.flush();
+}
+
+/// Prints data octet by octet; on a terminal, where octets may be commands, as text that has been tamed.
+fn print_data(octets: &[u8]) {
+    let mut stream = std::io::stdout().lock();
+    let _ = if stream.is_terminal() {
+        stream.write_all(tame(&String::from_utf8_lossy(octets), usize::MAX).as_bytes())
+    } else {
+        stream.write_all(octets)
+    };
+    let _ = stream.write_all(b"\n");
     let _ = stream.flush();
 }
 
 fn on_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_command_a_terminal() {
+        assert_eq!(tame_lines("a\u{1b}]0;x\u{7}\nb\u{9b}2J"), "a\\u{1b}]0;x\\u{7}\nb\\u{9b}2J");
+        assert_eq!(tame_lines(&"x\n".repeat(100)).lines().count(), MAX_LINES + 1);
+        assert!(tame_lines(&"x".repeat(1 << 20)).len() < 2 * MAX_LINE);
+    }
 }

@@ -7,9 +7,9 @@ mod draft;
 mod value;
 
 use crate::error::Error;
-use crate::jose::{NumericDate, Token};
+use crate::jose::{Json, NumericDate, Token, last};
 use crate::policy::{KeySource, TrustPolicy};
-use crate::provenance::Provenance;
+use crate::provenance::{Earlier, Presented, Provenance};
 use crate::scenario::{Present, Scenario, Step};
 use crate::world::{Calendar, Publication, World};
 use draft::Draft;
@@ -105,7 +105,8 @@ impl Forge {
         if let Some(present) = scenario.as_single() {
             let trust = self.trust_at_start(scenario, &present.to, "step 1")?;
             let nonce = Nonce::of(scenario, number);
-            let presented = self.present(present, &Situation::start(self, nonce), &mut BTreeMap::new())?;
+            let situation = Situation::start(self, scenario.key_source, nonce);
+            let presented = self.present(present, &situation, &mut BTreeMap::new())?;
             return Ok(vec![trust, Move::Present(Box::new(presented))]);
         }
         self.play_steps(scenario, number)
@@ -129,14 +130,18 @@ impl Forge {
                 problem: "no token is presented: add a `present` step".to_owned(),
             });
         }
-        let mut situation = Situation::start(self, Nonce::of(scenario, number));
+        let mut situation = Situation::start(self, scenario.key_source, Nonce::of(scenario, number));
         let mut tokens = BTreeMap::new();
+        let mut shown: Vec<Presentation> = Vec::new();
         for (index, step) in scenario.steps.iter().enumerate() {
             situation.step = index;
             let place = format!("step {} ({})", index + 1, step.kind());
             match step {
                 Step::Present(present) => {
-                    let presented = self.present(present, &situation, &mut tokens)?;
+                    let mut presented = self.present(present, &situation, &mut tokens)?;
+                    presented.provenance.earlier =
+                        shown.iter().filter_map(|before| before.recalled_by(&presented)).collect();
+                    shown.push(presented.clone());
                     moves.push(Move::Present(Box::new(presented)));
                 }
                 Step::AdvanceClock(span) => {
@@ -206,17 +211,37 @@ impl Forge {
     }
 }
 
+impl Presentation {
+    /// What a relying party that remembers this token would recall when it sees the other one.
+    fn recalled_by(&self, other: &Presentation) -> Option<Earlier> {
+        if self.party != other.party {
+            return None;
+        }
+        let same_octets = self.token == other.token;
+        let same_id = self.id().is_some() && self.id() == other.id();
+        (same_octets || same_id).then_some(Earlier { at: self.at, same_octets })
+    }
+
+    /// `iss` and `jti`, where both were written as text (RFC 7519 section 4.1.7).
+    fn id(&self) -> Option<(&str, &str)> {
+        let Presented::Jws(jws) = &self.provenance.presented else { return None };
+        let text = |name| last(jws.payload.members()?, name).and_then(Json::as_str);
+        Some((text("iss")?, text("jti")?))
+    }
+}
+
 /// Where a scenario stands while it is played.
 struct Situation {
     step: usize,
+    key_source: KeySource,
     publication: Publication,
     calendar: Calendar,
     nonce: Nonce,
 }
 
 impl Situation {
-    fn start(forge: &Forge, nonce: Nonce) -> Self {
-        Situation { step: 0, publication: forge.start.clone(), calendar: forge.calendar, nonce }
+    fn start(forge: &Forge, key_source: KeySource, nonce: Nonce) -> Self {
+        Situation { step: 0, key_source, publication: forge.start.clone(), calendar: forge.calendar, nonce }
     }
 
     fn place(&self, act: Option<&str>) -> String {

@@ -7,7 +7,7 @@ use crate::jose::NumericDate;
 use crate::rule::{Rule, Severity};
 use crate::waiver::{Config, Wrong};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the command ends. Several at once: the first in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -63,6 +63,8 @@ pub struct Judgement {
     pub waived: Vec<(usize, usize)>,
     /// Why it is inconclusive, in sentences.
     pub inconclusive: Vec<String>,
+    /// Rules that no token broke alone because all that would have were skipped, with the reasons.
+    pub not_tried: BTreeMap<Rule, BTreeSet<String>>,
     /// Indices of waivers that excused something.
     pub used_waivers: BTreeSet<usize>,
 }
@@ -75,6 +77,7 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
         exits: BTreeSet::new(),
         waived: Vec::new(),
         inconclusive: Vec::new(),
+        not_tried: not_tried(outcome),
         used_waivers: BTreeSet::new(),
     };
     let waivers = || config.waivers.iter().enumerate();
@@ -147,6 +150,19 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
         judgement.exits.insert(Exit::Inconclusive);
     }
     judgement
+}
+
+/// Rules that some class aims at here, of which every token was skipped.
+fn not_tried(outcome: &Outcome) -> BTreeMap<Rule, BTreeSet<String>> {
+    let tally = &outcome.tally;
+    let mut rules: BTreeMap<Rule, BTreeSet<String>> = BTreeMap::new();
+    for class in generate::classes() {
+        let (Some(rule), Some(counts)) = (class.aims, tally.classes.get(class.id)) else { continue };
+        if !tally.rules.contains_key(&rule) && !counts.skipped.is_empty() {
+            rules.entry(rule).or_default().extend(counts.skipped.keys().cloned());
+        }
+    }
+    rules
 }
 
 fn class_severity(class: &str) -> Option<Severity> {

@@ -8,7 +8,7 @@ mod claims;
 mod keys;
 
 use crate::jose::{Departure, Member, NumericDate, Serialization, Spelling, last};
-use crate::policy::{TrustPolicy, TrustedIssuer, tenant_in};
+use crate::policy::{Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Part, Presented, Provenance};
 use crate::rule::Rule;
 use std::collections::BTreeSet;
@@ -45,6 +45,8 @@ pub enum Latitude {
     StillCached,
     /// The key's lifetime ends or begins within the leeway.
     LifetimeWithinLeeway,
+    /// Another token with the same `iss` and `jti`, or the same one in a case that was open, was shown before.
+    Reused,
 }
 
 /// Who an accepted token is from, as its signer wrote it.
@@ -171,10 +173,34 @@ impl Oracle {
                 SignedIdentity::default()
             }
         };
+        self.replay(&mut case, told, provenance);
         if let Some(rule) = self.without {
             case.broken.remove(&rule);
         }
         Expectation { broken: case.broken, latitudes: case.latitudes, identity }
+    }
+}
+
+impl Oracle {
+    /// RFC 7519 section 4.1.7: a token that was accepted before is refused where the policy asks for that. A token without
+    /// `jti` names nothing to remember it by; one that was refused before need not be remembered.
+    fn replay(&self, case: &mut Case<'_>, told: &[Told<'_>], provenance: &Provenance) {
+        if told.last().is_none_or(|told| told.policy.replay != Some(Replay::Refuse)) {
+            return;
+        }
+        let Presented::Jws(jws) = &provenance.presented else { return };
+        let has_id =
+            jws.payload.members().and_then(|payload| last(payload, "jti")).is_some_and(|jti| jti.as_str().is_some());
+        for earlier in &provenance.earlier {
+            let told_then: Vec<Told<'_>> = told.iter().copied().filter(|told| told.at <= earlier.at).collect();
+            let first_time = Provenance { earlier: Vec::new(), ..provenance.clone() };
+            let then = self.expect(&told_then, &first_time, earlier.at);
+            if earlier.same_octets && has_id && !then.rejectable() {
+                case.breaks(Rule::ReplayRefused);
+            } else if !earlier.same_octets || then.acceptable().is_some() {
+                case.leaves_open(Latitude::Reused);
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The record of a forged token: what was written, and who signed what. It records; it concludes nothing.
 
-use crate::jose::{Departure, Material, Member, Primitive, Serialization};
+use crate::jose::{Departure, Material, Member, NumericDate, Primitive, Serialization};
 
 /// Everything that is known about one presented token, because we wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,17 @@ pub struct Provenance {
     pub events: Vec<SigningEvent>,
     /// What was presented.
     pub presented: Presented,
+    /// Tokens shown to the same relying party before that have something in common with this one.
+    pub earlier: Vec<Earlier>,
+}
+
+/// A token shown to the same relying party before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// When.
+    pub at: NumericDate,
+    /// Whether it was this very token, octet by octet. If not, it has the same `iss` and `jti`.
+    pub same_octets: bool,
 }
 
 /// Somebody signed something.

@@ -8,7 +8,7 @@ use crate::campaign::Outcome;
 use crate::finding::Finding;
 use crate::jose::NumericDate;
 use crate::judgement::{Exit, Judgement};
-use crate::waiver::Config;
+use crate::waiver::{Config, Waiver};
 use crate::world::World;
 use std::sync::Arc;
 
@@ -31,8 +31,20 @@ pub struct Run {
     pub stale_waivers: Vec<usize>,
     /// How it ends.
     pub exit: Exit,
+    /// Whether the process ends with 0 all the same, because it was asked to.
+    pub forgiven: bool,
     /// Where findings were written, if any.
     pub out: Option<String>,
+}
+
+impl Run {
+    /// Waivers in force here that excuse a whole critical rule: every report says them first.
+    pub fn waived_critical(&self) -> impl Iterator<Item = &Waiver> {
+        let names: Vec<&str> = self.validators.iter().map(|judged| judged.outcome.description.name.as_str()).collect();
+        self.config.waivers.iter().filter(move |waiver| {
+            waiver.covers_critical_rule() && names.iter().any(|name| waiver.in_force(name, self.now))
+        })
+    }
 }
 
 /// The sensitivity control.

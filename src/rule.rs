@@ -78,10 +78,10 @@ macro_rules! rules {
 rules! {
     /// The presented signature was made over the presented signing input, with the primitive that `alg` names.
     SignatureMatches, Critical, "RFC 7515 section 5.2; RFC 7518 section 3.6; RFC 8725 sections 3.2 and 3.3",
-        "without it anybody writes any token: `alg` none, a tampered claim, a signature moved from another token";
+        "anybody writes any token: `alg` none, a tampered claim, a signature moved from another token";
     /// The key that signed is, or was, listed for the issuer that the token claims.
     KeyBelongsToIssuer, Critical, "RFC 8725 section 3.8; RFC 7515 sections 4.1.1 and 10.3; RFC 7519 section 11.1; RFC 9068 section 4",
-        "this is Storm-0558: a good signature by a key of one issuer opens the accounts of another";
+        "a good signature by a key of one issuer opens the accounts of another, as in Storm-0558";
     /// The key that signed is still listed, and its issuer still trusted.
     KeyInService, Critical, "OpenID Connect Core 1.0 section 10.1.1; policy",
         "a key that was removed because it leaked keeps opening doors until somebody forgets it on purpose";
@@ -129,10 +129,13 @@ rules! {
         "an ID token, a logout token or a proof is taken for an access token";
     /// Every extension in `crit` is understood.
     CritUnderstood, High, "RFC 7515 section 4.1.11; RFC 7797 section 6",
-        "the signer said: refuse this if you do not understand it";
+        "an extension that the signer marked as binding is passed over";
     /// The token has a serialization that the policy permits.
     SerializationExpected, High, "RFC 7519 sections 1 and 7.2; RFC 7797",
         "two readers of one JSON object see two tokens";
+    /// A token that was accepted before is refused, where the policy asks for that.
+    ReplayRefused, Medium, "RFC 7519 section 4.1.7; policy",
+        "whoever overhears a token once can use it again";
     /// What was verified are the octets as received, not a new spelling of them.
     ReceivedBytesVerified, Medium, "RFC 7515 section 5.2",
         "a signature over something put together again covers something that nobody sent";

@@ -292,8 +292,9 @@ fn plainer_signing(sign: &SignWith) -> Vec<SignWith> {
     all
 }
 
+/// Plainer values of the same JSON type: a wrong name is another defect than what is no name at all.
 fn plainer_values(value: &Value) -> Vec<Value> {
-    let mut values = match value {
+    match value {
         Value::Edited { of, edit } => {
             let mut values = vec![of.as_ref().clone()];
             values.extend(plainer_edit(edit).map(|edit| Value::Edited { of: of.clone(), edit }));
@@ -301,22 +302,22 @@ fn plainer_values(value: &Value) -> Vec<Value> {
             values
         }
         Value::List(items) => {
-            let mut values = items.clone();
-            values.extend(without_runs(items).into_iter().map(Value::List));
+            let mut values: Vec<_> = without_runs(items).into_iter().map(Value::List).collect();
             for (index, item) in items.iter().enumerate() {
                 let plain = plainer_values(item).into_iter();
                 values.extend(plain.map(|item| Value::List(replaced(items, index, item))));
             }
             values
         }
-        Value::Time(span) => vec![Value::Time(Span(span.0.signum() * 3600)), Value::Time(Span(0))],
-        Value::TimeText(span) => vec![Value::Time(*span), Value::text("")],
+        Value::Time(span) => {
+            vec![Value::Time(Span(span.0.signum() * 3600)), Value::Time(Span(0)), Value::integer(0)]
+        }
         Value::Issuer { of, tenant: Some(_) } => vec![Value::Issuer { of: of.clone(), tenant: None }, Value::text("")],
-        Value::Literal(Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Null) | Value::Number(_) => Vec::new(),
+        Value::Literal(Scalar::Integer(_)) | Value::Number(_) => vec![Value::integer(0)],
+        Value::Json(text) if text.starts_with('{') => vec![Value::Json("{}".to_owned())],
+        Value::Literal(Scalar::Bool(_) | Scalar::Null) | Value::Json(_) => Vec::new(),
         _ => vec![Value::text("")],
-    };
-    values.push(Value::integer(0));
-    values
+    }
 }
 
 /// What an edit can be made to.

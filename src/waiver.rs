@@ -149,8 +149,10 @@ fn end_of_day(date: &toml::value::Datetime) -> Option<NumericDate> {
 }
 
 impl Waiver {
-    fn in_force(&self, validator: &str, now: NumericDate) -> bool {
-        self.until.is_none_or(|until| now <= until)
+    /// Whether it holds for that validator at that time.
+    #[must_use]
+    pub fn in_force(&self, validator: &str, now: NumericDate) -> bool {
+        !self.ended(now)
             && self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
     }
 
@@ -189,12 +191,13 @@ impl Waiver {
         self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
             && self.rule.as_ref().is_none_or(|glob| rules.iter().any(|rule| glob.is_match(rule.name())))
             && self.class.as_ref().is_none_or(|glob| classes.iter().any(|class| glob.is_match(class)))
-            && self.origin.as_ref().is_none_or(|glob| {
-                // An origin begins with the validator's name.
-                let pattern = glob.glob().glob();
-                let stem = pattern.split('.').next().unwrap_or(pattern);
-                Glob::new(stem).is_ok_and(|stem| stem.compile_matcher().is_match(validator))
-            })
+            && self.origin.as_ref().is_none_or(|glob| origin_covers(glob, validator, rules))
+    }
+
+    /// Whether its day is over.
+    #[must_use]
+    pub fn ended(&self, now: NumericDate) -> bool {
+        self.until.is_some_and(|until| now > until)
     }
 
     /// Whether it excuses a whole critical rule, which every report says first.
@@ -205,6 +208,17 @@ impl Waiver {
         };
         self.class.is_none() && self.origin.is_none() && self.rule.as_ref().is_some_and(critical)
     }
+}
+
+/// Whether a glob over origins (validator, kind, rules, acts, signer) speaks of that validator and of rules that were tried.
+fn origin_covers(glob: &GlobMatcher, validator: &str, rules: &[Rule]) -> bool {
+    // A glob whose parts are no globs by themselves says too little to be called stale.
+    let fits = |part: &str, text: &str| Glob::new(part).is_ok_and(|part| part.compile_matcher().is_match(text));
+    let mut parts = glob.glob().glob().split('.');
+    let of_validator = parts.next().is_some_and(|part| fits(part, validator));
+    let blamed = parts.nth(1).unwrap_or("*");
+    let tried = |name: &str| name == "none" || rules.iter().any(|rule| fits(name, rule.name()));
+    of_validator && blamed.split('+').all(tried)
 }
 
 #[cfg(test)]

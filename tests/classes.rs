@@ -67,7 +67,7 @@ fn every_class_has_scenarios_and_there_are_not_too_many() {
         played().iter().filter(|(_, scenario, _)| ["storm-0558", "two-issuers"].contains(&scenario.world.as_str()));
     let total = total.count();
     println!("{} classes, {total} scenarios: {counts:?}", classes().len());
-    assert!((500..=1500).contains(&total), "{total} scenarios");
+    assert!((500..=2000).contains(&total), "{total} scenarios");
 }
 
 #[test]
@@ -129,8 +129,7 @@ fn ids_are_those_of_the_catalogue_or_paths_and_stand_once() {
         assert!(one.title.ends_with('.') && !one.source.is_empty(), "{}", one.id);
         assert_eq!(class(one.id).map(|found| found.title), Some(one.title));
     }
-    assert_eq!(classes()[0].id, "KS-01");
-    assert!(classes()[1].id.starts_with("storm-0558/"));
+    assert_eq!(classes()[0].id, "storm-0558/consumer-key-for-enterprise", "what this project exists for comes first");
 }
 
 #[test]

@@ -76,9 +76,13 @@ pub(super) fn findings(
         let finding = describe(plan, description, group, &shrunk);
         match findings.get_mut(&finding.origin) {
             Some(known) => {
-                known.count += finding.count;
-                known.classes.extend(finding.classes);
-                known.reproduced |= finding.reproduced;
+                let mut other = finding;
+                // One that recurs is worth more than one that came earlier.
+                if other.reproduced && !known.reproduced {
+                    std::mem::swap(known, &mut other);
+                }
+                known.count += other.count;
+                known.classes.extend(other.classes);
             }
             None => {
                 findings.insert(finding.origin.clone(), finding);
@@ -91,8 +95,8 @@ pub(super) fn findings(
     findings
 }
 
-/// Groups what looks alike, and leaves out what smaller sets of rules explain: where a token that breaks A and one that
-/// breaks B are both accepted, one that breaks both says nothing new.
+/// Groups what looks alike, in the order of the stream, and leaves out what smaller sets of rules explain: where a token that
+/// breaks A and one that breaks B are both accepted, one that breaks both says nothing new.
 fn group(plan: &Plan, entries: &[Entry]) -> Vec<Group> {
     let mut groups: BTreeMap<Likeness, Group> = BTreeMap::new();
     for entry in entries {
@@ -122,7 +126,10 @@ fn group(plan: &Plan, entries: &[Entry]) -> Vec<Group> {
         let union: BTreeSet<Rule> = smaller.flatten().copied().collect();
         likeness.kind == Kind::FalseAccept && likeness.rules.len() > 1 && union == likeness.rules
     };
-    groups.into_values().filter(|group| !explained(&group.likeness)).collect()
+    let mut groups: Vec<Group> = groups.into_values().filter(|group| !explained(&group.likeness)).collect();
+    // Of findings with one origin the first in the stream stands for all.
+    groups.sort_by_key(|group| group.first.index);
+    groups
 }
 
 fn shrink_group(plan: &Plan, maker: &Maker, group: &Group, pulse: &Pulse) -> Shrunk {
@@ -154,10 +161,12 @@ fn shrink_group(plan: &Plan, maker: &Maker, group: &Group, pulse: &Pulse) -> Shr
     Shrunk { scenario: Arc::new(smallest), case: twin.unwrap_or(last), reproduced: true }
 }
 
-/// The single tokens shown before it to the same instance, as steps of one sequence.
+/// The single tokens shown before it to the same instance, as steps of one sequence: the honest one with which every chunk
+/// opens a site, and those of the chunk.
 fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scenario> {
     let last = original.as_single()?;
     let first = entry.index - entry.index % super::CHUNK;
+    let opening = plan.stream.honest_at(&entry.case.site).and_then(Scenario::as_single);
     let mut steps = Vec::new();
     for index in first..entry.index {
         let item = plan.stream.nth(index);
@@ -169,8 +178,9 @@ fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scena
             steps.push(Step::Present(present.clone()));
         }
     }
-    let keep = steps.len().saturating_sub(crate::scenario::MAX_STEPS - 1);
-    steps.drain(..keep);
+    let surplus = steps.len().saturating_sub(crate::scenario::MAX_STEPS - 2);
+    steps.drain(..surplus);
+    steps.splice(0..0, opening.cloned().map(Step::Present));
     steps.push(Step::Present(last.clone()));
     Some(Scenario { steps, ..original.clone() })
 }

@@ -244,7 +244,7 @@ impl Examiner {
             let configured = validator.configure(&policy);
             (validator, configured)
         })?;
-        Ok(match configured? {
+        Ok(match configured.map_err(tamed)? {
             Configured::Ready => Instance::Ready(validator),
             Configured::Skip(reason) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
         })
@@ -274,7 +274,7 @@ impl Examiner {
             (validator, verdict)
         });
         match answered {
-            Ok((validator, verdict)) => (verdict, Some(validator)),
+            Ok((validator, verdict)) => (verdict.map_err(tamed), Some(validator)),
             Err(fault) => (Err(fault), None),
         }
     }
@@ -515,6 +515,14 @@ pub(super) fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize, number:
         }
     }
     None
+}
+
+/// A fault in the validator's own words, made safe to show.
+fn tamed(fault: Fault) -> Fault {
+    match fault {
+        Fault::Broken(words) => Fault::Broken(tame(&words, MAX_ANSWER)),
+        other => other,
+    }
 }
 
 fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {

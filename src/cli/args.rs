@@ -8,17 +8,40 @@ use std::time::Duration;
 
 /// Proves that a token validator never accepts a signature made by a key that had no right to make it.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 110, arg_required_else_help = true)]
+#[command(version, about, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+    /// When to colour; NO_COLOR is respected
+    #[arg(long, value_enum, global = true, default_value_t = Color::Auto, hide_possible_values = true, value_name = "auto|always|never")]
+    pub(super) color: Color,
 }
+
+/// What the contract says of them, in the order in which the first counts.
+const EXIT_CODES: &str = "\
+Exit codes; of several the first counts:
+   70  a bug of wrongkey's own
+    2  usage or configuration; nothing was run
+  130  interrupted; what was found is kept
+    1  findings
+    4  only faults: crashes and hangs
+    3  inconclusive: something was not shown
+    5  a waiver excuses nothing any more
+    0  clean
+";
+
+/// Headings of `--help`.
+const SELECTION: &str = "What is tried";
+const RUN: &str = "How it runs";
+const RESULT: &str = "What counts";
+const OUTPUT: &str = "What is written";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Judges validators; with no name the built-in sound recipes, and one known to be wrong as sensitivity control
+    /// Judges validators: with no name the built-in recipes, and one known to be wrong that must be found
+    #[command(after_help = EXIT_CODES)]
     Test(TestArgs),
-    /// Replays a finding, a scenario or a crash file, and says STILL WRONG, FIXED or INCONCLUSIVE
+    /// Replays a finding, scenario or crash file: STILL WRONG (1), FIXED (0) or INCONCLUSIVE (3)
     Reproduce(ReproduceArgs),
     /// Prints the smallest scenario that shows the same finding
     Shrink(ShrinkArgs),
@@ -34,13 +57,13 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct WorldArgs {
     /// A shipped world's name or a world file; repeatable [default: all shipped worlds]
-    #[arg(long = "world", value_name = "NAME|FILE")]
+    #[arg(long = "world", value_name = "NAME|FILE", help_heading = SELECTION)]
     pub(super) worlds: Vec<String>,
     /// Seed of the worlds' names and derived keys
-    #[arg(long, value_name = "U64")]
+    #[arg(long, value_name = "U64", help_heading = SELECTION)]
     pub(super) world_seed: Option<u64>,
     /// Time of forging, in seconds since 1970 [default: the present]
-    #[arg(long, value_name = "UNIX", value_parser = clap::value_parser!(i64).range(0..=253_402_300_799))]
+    #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799), help_heading = SELECTION)]
     pub(super) now: Option<i64>,
 }
 
@@ -52,58 +75,55 @@ pub(super) struct TestArgs {
     #[command(flatten)]
     pub(super) world: WorldArgs,
     /// A relying party; repeatable [default: all]
-    #[arg(long = "party", value_name = "NAME")]
+    #[arg(long = "party", value_name = "NAME", help_heading = SELECTION)]
     pub(super) parties: Vec<String>,
     /// Where keys come from; repeatable [default: all that the validator supports]
-    #[arg(long = "key-source", value_name = "SOURCE", value_enum)]
+    #[arg(long = "key-source", value_name = "SOURCE", value_enum, help_heading = SELECTION)]
     pub(super) key_sources: Vec<Source>,
     /// Only classes whose id, or the rule they aim at, matches; repeatable
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     pub(super) only: Vec<String>,
     /// No classes whose id, or the rule they aim at, matches; repeatable
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     pub(super) skip: Vec<String>,
     /// So many random scenarios after the catalogue
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = RUN)]
     pub(super) random: u32,
     /// Seed of the random scenarios
-    #[arg(long, value_name = "U64", default_value_t = 0)]
+    #[arg(long, value_name = "U64", default_value_t = 0, help_heading = RUN)]
     pub(super) seed: u64,
     /// Workers [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = RUN)]
     pub(super) jobs: Option<u16>,
     /// Longest wait for one answer: 5s, 500ms
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout, help_heading = RUN)]
     pub(super) timeout: Duration,
     /// The least severity of a finding that fails the run
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::High)]
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::High, help_heading = RESULT)]
     pub(super) fail_on: FailOn,
     /// Most findings to keep of one validator
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, help_heading = RUN)]
     pub(super) max_findings: usize,
     /// End with 0 whatever is found; usage errors still end with 2
-    #[arg(long)]
+    #[arg(long, help_heading = RESULT)]
     pub(super) exit_zero: bool,
     /// What to print on standard output
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = OUTPUT)]
     pub(super) format: Format,
     /// Also writes the result to a file: json=PATH; repeatable
-    #[arg(long = "report", value_name = "KIND=PATH", value_parser = report)]
+    #[arg(long = "report", value_name = "KIND=PATH", value_parser = report, help_heading = OUTPUT)]
     pub(super) reports: Vec<PathBuf>,
     /// Where findings go; a former run is kept beside it
-    #[arg(long, value_name = "DIR", default_value = "wrongkey-out")]
+    #[arg(long, value_name = "DIR", default_value = "wrongkey-out", help_heading = OUTPUT)]
     pub(super) out: PathBuf,
     /// Configuration with waivers [default: wrongkey.toml, looked for upward]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(super) config: Option<PathBuf>,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(super) color: Color,
-    /// Print the result and the findings only
-    #[arg(short, long)]
+    /// Print the result and the findings only, and no progress
+    #[arg(short, long, overrides_with = "verbose", help_heading = OUTPUT)]
     pub(super) quiet: bool,
-    /// Print counts of every class
-    #[arg(short, long)]
+    /// Print counts of every class too
+    #[arg(short, long, overrides_with = "quiet", help_heading = OUTPUT)]
     pub(super) verbose: bool,
 }
 
@@ -119,9 +139,6 @@ pub(super) struct ReproduceArgs {
     /// Longest wait for one answer
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     pub(super) timeout: Duration,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(super) color: Color,
 }
 
 #[derive(Debug, Args)]
@@ -147,9 +164,6 @@ pub(super) struct ForgeArgs {
     /// Print the parts decoded
     #[arg(long)]
     pub(super) decoded: bool,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(super) color: Color,
 }
 
 #[derive(Debug, Args)]
@@ -157,9 +171,6 @@ pub(super) struct ExplainArgs {
     /// A rule or a class
     #[arg(value_name = "ID")]
     pub(super) id: String,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(super) color: Color,
 }
 
 #[derive(Debug, Args)]

@@ -1,21 +1,20 @@
 //! `wrongkey test`.
 
+use super::alike::hint;
 use super::args::{Format, TestArgs};
-use super::validators::{Named, named, worlds};
+use super::store::{Store, check_report, write};
+use super::validators::{Named, named, time, worlds};
 use crate::campaign::{self, Outcome, Phase, Plan, Progress, Selection, Stream};
-use crate::clock;
 use crate::error::Error;
-use crate::finding::{Finding, file_name};
 use crate::generate::{Class, classes};
-use crate::jose::NumericDate;
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::policy::KeySource;
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
-use crate::validator::Clock;
 use crate::waiver::Config;
+use crate::world::World;
 use globset::{Glob, GlobMatcher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,35 +26,13 @@ const CONTROL: &str = "jsonwebtoken-pooled";
 pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     let config = Config::find(args.config.as_deref(), &current_folder()?)?;
     let worlds = worlds(&args.world, None)?;
-    for party in &args.parties {
-        if !worlds.iter().any(|world| world.party(party).is_some()) {
-            let all = worlds.iter().flat_map(|world| &world.parties).map(|party| party.alias.as_str());
-            let all: Vec<_> = all.collect();
-            return Err(Error::Usage(format!("--party: no chosen world has `{party}`: one of {}", all.join(", "))));
-        }
+    let selection = select(args, &worlds)?;
+    let (control, subjects) = subjects(args)?;
+    let now = time(&args.world, subjects.iter().chain(&control))?;
+    for path in &args.reports {
+        check_report(path)?;
     }
-    let selection = Selection {
-        parties: args.parties.clone(),
-        key_sources: args.key_sources.iter().map(|&source| KeySource::from(source)).collect(),
-        classes: chosen_classes(&args.only, &args.skip)?,
-    };
-    if selection.sites(&worlds).is_empty() {
-        return Err(Error::Usage("no relying party of the chosen worlds takes keys from there".to_owned()));
-    }
-    let mut subjects = Vec::new();
-    for name in &args.names {
-        subjects.push(named(name)?);
-    }
-    let control = if args.names.is_empty() {
-        for name in DEFAULTS {
-            subjects.push(named(name)?);
-        }
-        Some(named(CONTROL)?)
-    } else {
-        None
-    };
-    refuse_time(args, subjects.iter().chain(&control))?;
-    let now = args.world.now.map_or_else(clock::now, NumericDate);
+    let mut store = Store::check(&args.out)?;
     let stream = Arc::new(Stream::new(&worlds, &selection, Vec::new(), args.random as usize, args.seed));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let plan = Plan {
@@ -68,16 +45,19 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     };
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
+    // From here on the run is real; everything before this line only looked.
+    store.begin()?;
     let control = match control {
         None => None,
-        Some(control) => Some(judge_control(&plan, &control, &progress, args)?),
+        Some(control) => Some(judge_control(&plan, &control, &progress, args, &mut store)?),
     };
     let mut validators = Vec::new();
     for subject in &subjects {
         if progress.stop.load(Ordering::Acquire) {
             break;
         }
-        let outcome = campaign_of(&plan, subject, &progress, args)?;
+        let mut outcome = campaign_of(&plan, subject, &progress, args)?;
+        store.keep(&mut outcome.findings);
         let judgement = judge(&outcome, &config, args.fail_on.into(), now);
         validators.push(Judged { outcome, judgement });
     }
@@ -94,7 +74,8 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     } else if control.as_ref().is_some_and(|control| control.found.is_none() && control_applies(control)) {
         exits.push(Exit::Inconclusive);
     }
-    let mut run = Run {
+    let exit = Exit::worst(exits);
+    let run = Run {
         now,
         seed: args.seed,
         worlds,
@@ -102,20 +83,60 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
         control,
         validators,
         stale_waivers,
-        exit: Exit::worst(exits),
-        out: None,
+        exit,
+        forgiven: args.exit_zero && exit != Exit::Interrupted,
+        out: store.folder(),
     };
-    write_findings(&mut run, &args.out)?;
     let document = json::render(&run);
-    for path in &args.reports {
-        write(path, &document)?;
-    }
     match args.format {
-        Format::Json => super::print(&document, super::args::Color::Never),
-        Format::Text => super::print(&text::render(&run, args.verbose, args.quiet), args.color),
+        Format::Json => super::print(&document),
+        Format::Text => super::print(&text::render(&run, args.verbose, args.quiet)),
     }
-    let softened = matches!(run.exit, Exit::Bug | Exit::Usage | Exit::Interrupted);
-    Ok(if args.exit_zero && !softened { Exit::Clean } else { run.exit })
+    // What cannot be written is said last, when everything else has been.
+    let failures = args.reports.iter().filter_map(|path| write(path, &document).err());
+    let failures: Vec<Error> = store.into_failure().into_iter().chain(failures).collect();
+    for failure in &failures {
+        super::complain(failure);
+    }
+    Ok(match (failures.is_empty(), run.forgiven) {
+        (false, _) => Exit::Usage,
+        (true, true) => Exit::Clean,
+        (true, false) => exit,
+    })
+}
+
+/// Which part of the worlds and classes was asked for.
+fn select(args: &TestArgs, worlds: &[Arc<World>]) -> Result<Selection, Error> {
+    let all: Vec<&str> = worlds.iter().flat_map(|world| &world.parties).map(|party| party.alias.as_str()).collect();
+    if let Some(party) = args.parties.iter().find(|party| !all.contains(&party.as_str())) {
+        let hint = hint(party, all.iter().copied());
+        let names = all.join(", ");
+        return Err(Error::Usage(format!("--party: no chosen world has `{party}`: they have {names}{hint}")));
+    }
+    let selection = Selection {
+        parties: args.parties.clone(),
+        key_sources: args.key_sources.iter().map(|&source| KeySource::from(source)).collect(),
+        classes: chosen_classes(&args.only, &args.skip)?,
+    };
+    if selection.sites(worlds).is_empty() {
+        let asked: Vec<_> = selection.key_sources.iter().map(|source| source.name()).collect();
+        return Err(Error::Usage(format!(
+            "--key-source: no chosen relying party takes keys from `{}`: choose another source, party or world",
+            asked.join("`, `")
+        )));
+    }
+    Ok(selection)
+}
+
+/// The sensitivity control, where no validator is named, and the validators.
+fn subjects(args: &TestArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
+    if args.names.is_empty() {
+        let subjects = DEFAULTS.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
+        return Ok((Some(named(CONTROL)?), subjects));
+    }
+    // One that is named twice is judged once.
+    let first = args.names.iter().enumerate().filter(|(at, name)| !args.names[..*at].contains(name));
+    Ok((None, first.map(|(_, name)| named(name)).collect::<Result<_, _>>()?))
 }
 
 /// The control can only be found where something was presented that shows it.
@@ -124,8 +145,15 @@ fn control_applies(control: &Control) -> bool {
     cross.is_some_and(|tally| tally.alone > 0)
 }
 
-fn judge_control(plan: &Plan, control: &Named, progress: &Arc<Progress>, args: &TestArgs) -> Result<Control, Error> {
-    let outcome = campaign_of(plan, control, progress, args)?;
+fn judge_control(
+    plan: &Plan,
+    control: &Named,
+    progress: &Arc<Progress>,
+    args: &TestArgs,
+    store: &mut Store,
+) -> Result<Control, Error> {
+    let mut outcome = campaign_of(plan, control, progress, args)?;
+    store.keep(&mut outcome.findings);
     let found = shows_cross_issuer(&outcome.findings).cloned();
     let baseline = (0..plan.stream.len()).take_while(|&i| plan.stream.nth(i).phase == Phase::Baseline).count();
     let after = outcome.first_cross_issuer.map(|index| index.saturating_sub(baseline) + 1);
@@ -135,7 +163,7 @@ fn judge_control(plan: &Plan, control: &Named, progress: &Arc<Progress>, args: &
 fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &TestArgs) -> Result<Outcome, Error> {
     progress.done.store(0, Ordering::Relaxed);
     let bar = if super::on_terminal() && !args.quiet {
-        let style = indicatif::ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}");
+        let style = indicatif::ProgressStyle::with_template("{prefix} {wide_bar:.cyan/dim} {pos}/{len} {elapsed}");
         let bar = indicatif::ProgressBar::new(plan.stream.len() as u64).with_prefix(subject.name.clone());
         style.map_or(bar.clone(), |style| bar.with_style(style))
     } else {
@@ -148,31 +176,20 @@ fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &Te
     outcome
 }
 
-/// A validator that reads the machine's clock cannot be shown tokens of another time.
-fn refuse_time<'n>(args: &TestArgs, subjects: impl Iterator<Item = &'n Named>) -> Result<(), Error> {
-    if args.world.now.is_none() {
-        return Ok(());
-    }
-    for subject in subjects {
-        if (subject.maker)().describe().clock == Clock::System {
-            return Err(Error::Usage(format!(
-                "--now: `{}` reads the machine's clock and cannot be told the time; name validators that can, as `reference`",
-                subject.name
-            )));
-        }
-    }
-    Ok(())
-}
+/// Whether a class was asked for.
+type Chosen = Arc<dyn Fn(&Class) -> bool + Send + Sync>;
 
-fn chosen_classes(only: &[String], skip: &[String]) -> Result<Arc<dyn Fn(&Class) -> bool + Send + Sync>, Error> {
+fn chosen_classes(only: &[String], skip: &[String]) -> Result<Chosen, Error> {
     let matchers = |flag: &str, globs: &[String]| -> Result<Vec<GlobMatcher>, Error> {
         let compile = |text: &String| {
             let glob = Glob::new(text).map_err(|error| Error::Usage(format!("{flag}: {error}")))?.compile_matcher();
             if classes().iter().any(|class| names(&glob, class)) {
                 return Ok(glob);
             }
+            let known = Rule::ALL.iter().map(|rule| rule.name()).chain(classes().iter().map(|class| class.id));
+            let hint = hint(text, known);
             Err(Error::Usage(format!(
-                "{flag}: {text:?} matches no rule and no class: see `wrongkey list rules` and `wrongkey list classes`"
+                "{flag}: {text:?} matches no rule and no class: see `wrongkey list rules` and `wrongkey list classes`{hint}"
             )))
         };
         globs.iter().map(compile).collect()
@@ -200,54 +217,4 @@ fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {
 
 fn current_folder() -> Result<PathBuf, Error> {
     std::env::current_dir().map_err(|source| Error::Read { path: PathBuf::from("."), source })
-}
-
-/// Writes every finding, the control's too. A former run is kept beside the new one.
-fn write_findings(run: &mut Run, out: &Path) -> Result<(), Error> {
-    let all = run.validators.iter().flat_map(|judged| &judged.outcome.findings).count();
-    if all == 0 && run.control.as_ref().is_none_or(|control| control.outcome.findings.is_empty()) {
-        return Ok(());
-    }
-    let folder = out.join("findings");
-    keep_former(out)?;
-    std::fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
-    let judged = run.validators.iter_mut().flat_map(|judged| &mut judged.outcome.findings);
-    let control = run.control.iter_mut().flat_map(|control| &mut control.outcome.findings);
-    for finding in judged.chain(control) {
-        write_finding(&folder, finding)?;
-    }
-    if let Some(control) = &mut run.control {
-        control.found = shows_cross_issuer(&control.outcome.findings).cloned();
-    }
-    run.out = Some(out.display().to_string());
-    Ok(())
-}
-
-fn write_finding(folder: &Path, finding: &mut Finding) -> Result<(), Error> {
-    let path = folder.join(file_name(&finding.origin));
-    finding.reproduce = finding.reproduce.replace(&file_name(&finding.origin), &shell_word(&path));
-    let mut text = serde_json::to_string_pretty(finding).unwrap_or_default();
-    text.push('\n');
-    write(&path, &text)
-}
-
-/// A path as one word of a POSIX shell.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-fn keep_former(out: &Path) -> Result<(), Error> {
-    if !out.exists() {
-        return Ok(());
-    }
-    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let free = (1..).map(|number| out.with_file_name(format!("{name}.{number}"))).find(|path| !path.exists());
-    let Some(free) = free else { return Ok(()) };
-    std::fs::rename(out, &free).map_err(|source| Error::Write { path: free, source })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
 }

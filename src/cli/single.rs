@@ -1,22 +1,19 @@
 //! Commands about one scenario: `reproduce`, `shrink`, `forge`.
 
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
-use super::validators::{Named, all, named, worlds};
+use super::validators::{all, named, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
-use crate::clock;
 use crate::error::Error;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, tame};
 use crate::forge::{Forge, Move};
-use crate::jose::NumericDate;
 use crate::judgement::Exit;
-use crate::report::text::relation_words;
+use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
 use crate::scenario::Scenario;
-use crate::validator::Clock;
 use crate::world::{Calendar, World};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const BOLD: Style = Style::new().bold();
@@ -27,8 +24,15 @@ const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 /// Larger files are neither scenarios nor findings.
 const MAX_FILE: u64 = 4 << 20;
 
+/// Longest line that is shown of a scenario, or of an answer.
+const MAX_LINE: usize = 2_000;
+
+/// Where to read on about scenario files.
+const REMEDY: &str = "; corpus/README.md describes scenarios";
+
 /// A file that was read.
 struct Loaded {
+    path: PathBuf,
     scenario: Scenario,
     finding: Option<Finding>,
 }
@@ -43,12 +47,29 @@ fn load(path: &Path) -> Result<Loaded, Error> {
     let is_finding =
         serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|value| value.get("finding").is_some());
     if is_finding {
-        let finding: Finding = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        return Ok(Loaded { scenario: finding.scenario.clone(), finding: Some(finding) });
+        let finding: Finding = serde_json::from_slice(&text)
+            .map_err(|error| wrong(format!("{error}; it is a finding of another version, or was edited")))?;
+        return Ok(Loaded { path: path.to_owned(), scenario: finding.scenario.clone(), finding: Some(finding) });
     }
-    let scenario = Scenario::from_json(&text)
-        .map_err(|error| wrong(format!("{error}; a scenario is described in corpus/README.md")))?;
-    Ok(Loaded { scenario, finding: None })
+    let scenario = Scenario::from_json(&text).map_err(|error| wrong(format!("{error}{REMEDY}")))?;
+    Ok(Loaded { path: path.to_owned(), scenario, finding: None })
+}
+
+impl Loaded {
+    /// An error of playing the scenario, with the file it stands in.
+    fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Scenario { place, problem } => self.wrong(format!("{place}: {problem}{REMEDY}")),
+            Error::NotRun { .. } => {
+                self.wrong(format!("{error}: leave it out, or use a version that lists it as run in corpus/README.md"))
+            }
+            other => other,
+        }
+    }
+
+    fn wrong(&self, problem: String) -> Error {
+        Error::File { file: self.path.display().to_string(), problem }
+    }
 }
 
 /// The chosen worlds; for a finding, with its seed.
@@ -57,34 +78,24 @@ fn worlds_for(args: &WorldArgs, loaded: &Loaded) -> Result<Vec<Arc<World>>, Erro
     let world = worlds.iter().find(|world| world.name == loaded.scenario.world).ok_or_else(|| {
         let names: Vec<_> = worlds.iter().map(|world| world.name.as_str()).collect();
         let name = &loaded.scenario.world;
-        Error::Usage(format!(
-            "the scenario is made for world `{name}`; chosen are {}: name its file with --world",
+        loaded.wrong(format!(
+            "world: it is made for `{name}`, and chosen are {}: name the world's file with --world",
             names.join(", ")
         ))
     })?;
     if let Some(finding) = &loaded.finding
         && finding.world_digest != world.digest
     {
-        eprintln!("wrongkey: note: world `{}` or its seed has changed since the finding was made", world.name);
+        super::note(&format!("world `{}` or its seed has changed since the finding was made", world.name));
     }
     Ok(worlds)
-}
-
-fn time_for(args: &WorldArgs, subject: &Named) -> Result<NumericDate, Error> {
-    match args.now {
-        None => Ok(clock::now()),
-        Some(_) if (subject.maker)().describe().clock == Clock::System => Err(Error::Usage(format!(
-            "--now: `{}` reads the machine's clock and cannot be told the time",
-            subject.name
-        ))),
-        Some(now) => Ok(NumericDate(now)),
-    }
 }
 
 /// How a replayed scenario ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ending {
     StillWrong,
+    StillFaulty,
     Inconclusive,
     Fixed,
 }
@@ -97,12 +108,16 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
         ([], None) => all().into_iter().filter(|validator| validator.sort != "flawed").collect(),
         (names, _) => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
     };
+    let now = time(&args.world, &subjects)?;
     let mut out = String::new();
-    let _ = writeln!(out, "{BOLD}scenario{BOLD:#}\n{}", loaded.scenario.to_json().trim_end());
+    let _ = writeln!(out, "{BOLD}scenario{BOLD:#}");
+    for line in loaded.scenario.to_json().lines() {
+        let _ = writeln!(out, "{}", tame(line, MAX_LINE));
+    }
     let mut endings = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
-        let now = time_for(&args.world, subject)?;
-        let replayed = replay(&worlds, &subject.maker, &loaded.scenario, now, args.timeout)?;
+        let replayed = replay(&worlds, &subject.maker, &loaded.scenario, now, args.timeout);
+        let replayed = replayed.map_err(|error| loaded.blame(error))?;
         if index == 0 {
             for case in &replayed.cases {
                 forged_part(&mut out, case);
@@ -110,9 +125,10 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
         }
         endings.push(answer_part(&mut out, &replayed, loaded.finding.as_ref()));
     }
-    super::print(&out, args.color);
+    super::print(&out);
     Ok(match endings.iter().min() {
         Some(Ending::StillWrong) => Exit::Findings,
+        Some(Ending::StillFaulty) => Exit::Faults,
         Some(Ending::Fixed) => Exit::Clean,
         Some(Ending::Inconclusive) | None => Exit::Inconclusive,
     })
@@ -146,7 +162,7 @@ fn forged_part(out: &mut String, case: &Case) {
 
 fn answer_part(out: &mut String, replayed: &Replayed, finding: Option<&Finding>) -> Ending {
     let description = &replayed.description;
-    let _ = writeln!(out, "\n{BOLD}{} {}{BOLD:#}", description.name, description.version);
+    let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}", validator_name(description));
     let mut ending = Ending::Fixed;
     for case in &replayed.cases {
         let (text, this) = answer(case, finding);
@@ -157,7 +173,7 @@ fn answer_part(out: &mut String, replayed: &Replayed, finding: Option<&Finding>)
         ending = Ending::Inconclusive;
     }
     let _ = match ending {
-        Ending::StillWrong => writeln!(out, "  {RED}STILL WRONG{RED:#}"),
+        Ending::StillWrong | Ending::StillFaulty => writeln!(out, "  {RED}STILL WRONG{RED:#}"),
         Ending::Inconclusive => writeln!(out, "  {YELLOW}INCONCLUSIVE{YELLOW:#}"),
         Ending::Fixed => writeln!(out, "  {GREEN}FIXED{GREEN:#}"),
     };
@@ -179,13 +195,13 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
         }
         Seen::Wrong { kind, answer, .. } => {
             let rules: Vec<_> = case.expectation.broken().iter().map(|rule| rule.name()).collect();
-            let what = if *kind == Kind::FalseAccept { rules.join(" + ") } else { String::new() };
-            (format!("{answer}: {} {what}", kind.name()), Ending::StillWrong)
+            let what = if *kind == Kind::FalseAccept { format!(" {}", rules.join(" + ")) } else { String::new() };
+            (format!("{answer}: {}{what}", kind.name()), Ending::StillWrong)
         }
         Seen::Fault(fault) => {
             let same = finding.is_none_or(|finding| finding.kind == Kind::Fault);
-            let text = crate::finding::tame(&fault.to_string(), 300);
-            (format!("no answer: {text}"), if same { Ending::StillWrong } else { Ending::Inconclusive })
+            let text = tame(&fault.to_string(), MAX_LINE);
+            (format!("no answer: {text}"), if same { Ending::StillFaulty } else { Ending::Inconclusive })
         }
         Seen::Skipped(reason) => (format!("not judged: {reason}"), Ending::Inconclusive),
     }
@@ -195,16 +211,17 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
     let worlds = worlds_for(&args.world, &loaded)?;
     let subject = named(&args.name)?;
-    let now = time_for(&args.world, &subject)?;
-    match shrink_finding(&worlds, &subject.maker, &loaded.scenario, now, args.timeout)? {
+    let now = time(&args.world, [&subject])?;
+    let shrunk = shrink_finding(&worlds, &subject.maker, &loaded.scenario, now, args.timeout);
+    match shrunk.map_err(|error| loaded.blame(error))? {
         Some((smallest, case)) => {
             let (text, _) = answer(&case, None);
-            eprintln!("wrongkey: {} answers {text}", subject.name);
-            super::print(&smallest.to_json(), super::args::Color::Never);
+            super::note(&format!("{} answers {text}", subject.name));
+            super::print(&smallest.to_json());
             Ok(Exit::Clean)
         }
         None => {
-            eprintln!("wrongkey: {} answers this scenario lawfully: there is nothing to shrink", subject.name);
+            super::note(&format!("{} answers this scenario lawfully: there is nothing to shrink", subject.name));
             Ok(Exit::Inconclusive)
         }
     }
@@ -213,22 +230,23 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
 pub(super) fn forge(args: &ForgeArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
     let worlds = worlds_for(&args.world, &loaded)?;
-    let world = worlds.iter().find(|world| world.name == loaded.scenario.world).map(Arc::clone);
-    let world = world.ok_or_else(|| Error::Usage("the scenario's world is not among the chosen ones".to_owned()))?;
-    let now = args.world.now.map_or_else(clock::now, NumericDate);
-    let moves = Forge::new(world, Calendar::At(now)).play(&loaded.scenario, 0)?;
-    let mut out = String::new();
-    for happening in moves {
+    let Some(world) = worlds.into_iter().find(|world| world.name == loaded.scenario.world) else {
+        return Err(loaded.wrong("world: it is not among the chosen ones".to_owned()));
+    };
+    let now = time(&args.world, [])?;
+    let moves = Forge::new(world, Calendar::At(now)).play(&loaded.scenario, 0);
+    for happening in moves.map_err(|error| loaded.blame(error))? {
         let Move::Present(presented) = happening else { continue };
         if args.decoded {
-            let _ = writeln!(out, "{BOLD}step {}{BOLD:#}", presented.step + 1);
+            let mut out = String::new();
+            let _ = writeln!(out, "{BOLD}step {}{BOLD:#}, for {}", presented.step + 1, presented.party);
             for (name, text) in decoded(&presented.token) {
                 let _ = writeln!(out, "  {name:<9} {text}");
             }
+            super::print(&out);
         } else {
-            let _ = writeln!(out, "{}", String::from_utf8_lossy(presented.token.as_bytes()));
+            super::print_data(presented.token.as_bytes());
         }
     }
-    super::print(&out, args.color);
     Ok(Exit::Clean)
 }

@@ -1,5 +1,6 @@
 //! Commands that teach: `explain` and `list`.
 
+use super::alike::hint;
 use super::args::{ExplainArgs, Format, ListArgs, What};
 use super::validators::all;
 use crate::error::Error;
@@ -17,17 +18,18 @@ const BOLD: Style = Style::new().bold();
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Error> {
     let mut out = String::new();
-    if let Some(rule) = Rule::from_name(&args.id) {
+    if let Some(&rule) = Rule::ALL.iter().find(|rule| rule.name().eq_ignore_ascii_case(&args.id)) {
         explain_rule(&mut out, rule);
     } else if let Some(class) = classes().iter().find(|class| class.id.eq_ignore_ascii_case(&args.id)) {
         explain_class(&mut out, class);
     } else {
         return Err(Error::Usage(format!(
-            "{:?} is neither a rule nor a class: see `wrongkey list rules` and `wrongkey list classes`",
-            args.id
+            "{:?} is neither a rule nor a class: see `wrongkey list rules` and `wrongkey list classes`{}",
+            args.id,
+            hint(&args.id, Rule::ALL.iter().map(|rule| rule.name()).chain(classes().iter().map(|class| class.id)))
         )));
     }
-    super::print(&out, args.color);
+    super::print(&out);
     Ok(Exit::Clean)
 }
 
@@ -107,9 +109,9 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
         Format::Json => {
             let mut text = serde_json::to_string_pretty(&rows).unwrap_or_default();
             text.push('\n');
-            super::print(&text, super::args::Color::Never);
+            super::print(&text);
         }
-        Format::Text => super::print(&table(&rows), super::args::Color::Auto),
+        Format::Text => super::print(&table(&rows)),
     }
     Ok(Exit::Clean)
 }

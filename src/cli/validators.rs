@@ -1,10 +1,13 @@
 //! Validators by name, and worlds by name or file.
 
+use super::alike::hint;
 use super::args::WorldArgs;
+use crate::clock;
 use crate::error::Error;
+use crate::jose::NumericDate;
 use crate::validator::flawed::{self, Flaw};
 use crate::validator::recipe::recipes;
-use crate::validator::{Maker, reference};
+use crate::validator::{Clock, Maker, reference};
 use crate::world::{DEFAULT_SEED, World};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,18 +56,29 @@ pub(super) fn all() -> Vec<Named> {
 
 /// The validator of that name.
 pub(super) fn named(name: &str) -> Result<Named, Error> {
-    let known = all();
+    let mut known = all();
     if let Some(index) = known.iter().position(|validator| validator.name == name) {
-        return known.into_iter().nth(index).ok_or_else(|| Error::Usage(String::new()));
+        return Ok(known.swap_remove(index));
     }
-    let alike: Vec<&str> = known
-        .iter()
-        .map(|v| v.name.as_str())
-        .filter(|known| known.contains(name) || name.contains(known))
-        .take(3)
-        .collect();
-    let hint = if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) };
-    Err(Error::Usage(format!("there is no validator `{name}`{hint} `wrongkey list validators` names them all")))
+    let hint = hint(name, known.iter().map(|validator| validator.name.as_str()));
+    Err(Error::Usage(format!("there is no validator `{name}`: see `wrongkey list validators`{hint}")))
+}
+
+/// The time of forging. A validator that reads the machine's clock cannot be shown tokens of another time.
+pub(super) fn time<'n>(
+    args: &WorldArgs,
+    subjects: impl IntoIterator<Item = &'n Named>,
+) -> Result<NumericDate, Error> {
+    let Some(now) = args.now else { return Ok(clock::now()) };
+    for subject in subjects {
+        if (subject.maker)().describe().clock == Clock::System {
+            return Err(Error::Usage(format!(
+                "--now: `{}` reads the machine's clock and cannot be told the time; name validators that can, as `reference`",
+                subject.name
+            )));
+        }
+    }
+    Ok(NumericDate(now))
 }
 
 /// The chosen worlds: all shipped ones unless some are named.
@@ -92,8 +106,9 @@ fn file_world(name: &str, seed: u64) -> Result<World, Error> {
     if !path.exists() && path.components().count() == 1 && path.extension().is_none() {
         let names: Vec<_> = World::shipped_names().collect();
         return Err(Error::Usage(format!(
-            "--world: `{name}` is neither a shipped world ({}) nor a file",
-            names.join(", ")
+            "--world: `{name}` is neither a shipped world ({}) nor a file{}",
+            names.join(", "),
+            hint(name, names.iter().copied())
         )));
     }
     World::load(path, seed)

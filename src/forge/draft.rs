@@ -7,6 +7,7 @@ use crate::jose::{
     Family, Json, Member, Primitive, Serialization, Spelling, Token, encode_base64url, spell_octets, spell_part,
 };
 use crate::key::{PrivateKey, public_text};
+use crate::policy::KeySource;
 use crate::provenance::{Jws, Part, Presented, Provenance, SigningEvent};
 use crate::scenario::{
     Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, Raw, Segment, SetMember, SignWith, Span, Splice,
@@ -278,7 +279,13 @@ impl Draft {
         let public;
         let (private, alg) = match &sign.secret {
             Some(secret) => {
-                let jwk = world.published_jwk(key, published_kid(situation, key).as_deref(), situation.calendar);
+                let kid = published_kid(situation, key);
+                let mut jwk = world.published_jwk(key, kid.as_deref(), situation.calendar);
+                if situation.key_source == KeySource::Converged && key.names_issuer {
+                    // The text as the relying party has it: in a converged set every key says whose it is.
+                    let owner = key.owner.as_ref().and_then(|owner| world.issuer(owner));
+                    jwk.issuer = owner.map(|owner| owner.name.clone());
+                }
                 let text = public_text(&jwk, secret.layout).map_err(|error| wrong(error.to_string()))?;
                 public = PrivateKey::secret(text);
                 let alg = asked.unwrap_or(Primitive::HS256);
@@ -436,7 +443,7 @@ impl Draft {
                 surrounded: !self.around.0.is_empty() || !self.around.1.is_empty(),
             }))
         };
-        (Token::new(text), Provenance { events: self.events.clone(), presented })
+        (Token::new(text), Provenance { events: self.events.clone(), presented, earlier: Vec::new() })
     }
 }
 

@@ -60,3 +60,9 @@ pub(super) fn splice(part: Segment, donor: Donor) -> Act {
 pub(super) fn json(text: &str) -> Value {
     Value::Json(text.to_owned())
 }
+
+/// The token that an earlier step presents under that name, octet by octet.
+pub(super) fn the_same_again(name: &str) -> Vec<Act> {
+    let take = |part| Act::Splice(Splice { part, from: Some(name.to_owned()), of: None });
+    [Segment::Header, Segment::Payload, Segment::Signature].map(take).to_vec()
+}

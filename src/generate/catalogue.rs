@@ -7,6 +7,7 @@ mod form;
 mod identity;
 mod key_scope;
 mod lifecycle;
+mod replay;
 mod signature;
 mod state;
 mod storm;
@@ -46,11 +47,12 @@ impl Class {
 
 static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
     let groups = [
-        key_scope::FIRST,
         storm::CLASSES,
+        key_scope::FIRST,
         key_scope::CLASSES,
         lifecycle::CLASSES,
         state::CLASSES,
+        replay::CLASSES,
         algorithm::CLASSES,
         identity::CLASSES,
         time::CLASSES,

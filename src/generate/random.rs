@@ -1,12 +1,13 @@
 //! Random scenarios, each choice made within what the choices before it allow: a site, an honest token, then what is done
 //! to it, or steps around it.
 
-use super::acts::{raw, sign_now};
+use super::acts::{raw, sign_now, the_same_again};
 use super::atlas::Atlas;
 use super::palette::{Scene, chance, claim_name, header_name};
 use super::playable::{has_layout, is_playable};
 use super::site::{Site, is_secret};
 use crate::jose::{Layout, Primitive, Serialization, Spelling};
+use crate::policy::Replay;
 use crate::scenario::{
     Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, PolicyAct, Present, PublicText, Raw, Scenario,
     Segment, SetMember, SignWith, Span, Splice, Step,
@@ -319,7 +320,12 @@ pub(super) fn present(u: &mut Unstructured<'_>, site: Site<'_>, names: &[String]
         honest.key = Some(u.choose(&keys)?.alias.clone());
     }
     let count = *u.choose(&[0, 0, 0, 1, 1, 2])?;
-    let acts = acts(u, Scene { site, honest: &honest }, count, names)?;
+    let remembers = site.party.replay == Some(Replay::Refuse);
+    let acts = if !names.is_empty() && chance(u, 1, if remembers { 2 } else { 8 })? {
+        the_same_again(u.choose(names)?)
+    } else {
+        acts(u, Scene { site, honest: &honest }, count, names)?
+    };
     let name = if chance(u, 1, 3)? { Some(format!("t{}", names.len() + 1)) } else { None };
     Ok(Present { name, to: site.party.alias.clone(), honest, acts })
 }

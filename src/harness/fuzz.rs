@@ -1,13 +1,20 @@
 //! The bodies of fuzz targets. The input is a scenario file; tokens are signed again with real keys each time, so that the
 //! search lives beyond the signature check.
 
+mod replay;
+
+pub use replay::{Replayed, replay};
+
 use crate::campaign::{Case, Examiner, Seen};
+use crate::error::Error;
 use crate::finding::{Kind, origin, tame};
 use crate::generate::{self, Atlas};
 use crate::jose::NumericDate;
 use crate::scenario::Scenario;
-use crate::validator::Maker;
-use crate::waiver::{Waiver, Wrong};
+use crate::validator::flawed::{self, Flaw};
+use crate::validator::recipe::recipes;
+use crate::validator::{Maker, reference};
+use crate::waiver::{self, Waiver, Wrong};
 use crate::world::{Calendar, DEFAULT_SEED, World};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +29,17 @@ pub struct ScenarioTarget {
     atlas: Atlas,
 }
 
+/// What came of one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// It is no scenario, or one that cannot be played here, for this reason.
+    Unplayable(String),
+    /// No answer was wrong, or only such as are waived. What each validator answered, in words.
+    Lawful(String),
+    /// A wrong answer. The text begins with the rule, and holds the readable scenario.
+    Wrong(String),
+}
+
 impl ScenarioTarget {
     /// A target for these validators in the shipped worlds.
     #[must_use]
@@ -30,7 +48,27 @@ impl ScenarioTarget {
             World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
         let calendar = Calendar::Timeless(NOW);
         let examiner = |maker: &Maker| Examiner::unwatched(Arc::clone(maker), &worlds, calendar);
-        ScenarioTarget { examiners: makers.iter().map(examiner).collect(), waivers, atlas: Atlas::of(&worlds) }
+        let atlas = Atlas::of(&worlds).with_clock_standing_still();
+        ScenarioTarget { examiners: makers.iter().map(examiner).collect(), waivers, atlas }
+    }
+
+    /// A target for the reference and every recipe, with the waivers of a `wrongkey.toml`; or for the validators of a list
+    /// of names with commas between them, for which nothing is waived: then it measures how long a search takes.
+    ///
+    /// # Errors
+    /// Where the waivers cannot be read, or there is no validator of a name.
+    pub fn named(names: Option<&str>, waivers: &str) -> Result<Self, Error> {
+        let Some(names) = names else {
+            let recipes = recipes().into_iter().map(|recipe| (recipe.maker)());
+            let makers: Vec<Maker> = std::iter::once(reference::maker()).chain(recipes).collect();
+            return Ok(ScenarioTarget::new(&makers, waiver::parse(waivers, waiver::FILE)?));
+        };
+        let makers = names.split(',').map(|name| {
+            maker(name.trim()).ok_or_else(|| {
+                Error::Usage(format!("there is no validator `{name}`: `wrongkey list validators` names them all"))
+            })
+        });
+        Ok(ScenarioTarget::new(&makers.collect::<Result<Vec<_>, _>>()?, Vec::new()))
     }
 
     /// Judges one input. Returns whether it is a scenario that can be played: a fuzzer keeps no other.
@@ -38,23 +76,38 @@ impl ScenarioTarget {
     /// # Panics
     /// At a wrong answer: the message begins with the rule, and holds the readable scenario.
     pub fn run(&mut self, input: &[u8]) -> bool {
-        let Ok(scenario) = Scenario::from_json(input) else { return false };
-        let mut played = false;
+        match self.play(input) {
+            Played::Unplayable(_) => false,
+            Played::Lawful(_) => true,
+            Played::Wrong(message) => panic!("{message}"),
+        }
+    }
+
+    /// Judges one input and says what came of it.
+    pub fn play(&mut self, input: &[u8]) -> Played {
+        let scenario = match Scenario::from_json(input) {
+            Ok(scenario) => scenario,
+            Err(error) => return Played::Unplayable(error.to_string()),
+        };
+        let mut answers = Vec::new();
         for examiner in &mut self.examiners {
-            let Ok(cases) = examiner.examine(&scenario, 0) else { return false };
-            played = true;
+            let cases = match examiner.examine(&scenario, 0) {
+                Ok(cases) => cases,
+                Err(error) => return Played::Unplayable(error.to_string()),
+            };
             if cases.iter().any(|case| blamed(examiner, &scenario, case, &self.waivers).is_some()) {
                 // Once more on fresh instances: what only the inputs before it explain would not reproduce.
                 examiner.forget();
                 let cases = examiner.examine(&scenario, 0).unwrap_or_default();
-                for case in &cases {
-                    if let Some(message) = blamed(examiner, &scenario, case, &self.waivers) {
-                        panic!("{message}");
-                    }
+                let wrong = cases.iter().find_map(|case| blamed(examiner, &scenario, case, &self.waivers));
+                if let Some(message) = wrong {
+                    return Played::Wrong(message);
                 }
             }
+            let words: Vec<_> = cases.iter().map(|case| answered(&case.seen)).collect();
+            answers.push(format!("{} {}", examiner.description().name, words.join(", ")));
         }
-        played
+        Played::Lawful(answers.join("; "))
     }
 
     /// Changes one thing in the scenario that is the first `size` octets of `data`, and returns the new size.
@@ -64,6 +117,32 @@ impl ScenarioTarget {
         let size = mutated.len().min(room);
         data[..size].copy_from_slice(&mutated[..size]);
         size
+    }
+}
+
+/// The maker of the built-in validator of that name.
+fn maker(name: &str) -> Option<Maker> {
+    match name {
+        "reference" => Some(reference::maker()),
+        "sound" => Some(flawed::maker(None)),
+        _ => match name.strip_prefix("flawed-") {
+            Some(flaw) => Some(flawed::maker(Some(Flaw::from_name(flaw)?))),
+            None => recipes().into_iter().find(|recipe| recipe.name == name).map(|recipe| (recipe.maker)()),
+        },
+    }
+}
+
+/// An answer in a word; one that is wrong here is waived.
+fn answered(seen: &Seen) -> &'static str {
+    match seen {
+        Seen::Accepted { .. } => "accepts",
+        Seen::Rejected(_) => "rejects",
+        Seen::Open { accepted: true } => "accepts (unspecified)",
+        Seen::Open { accepted: false } => "rejects (unspecified)",
+        Seen::Wrong { kind: Kind::FalseAccept | Kind::WrongIdentity, .. } => "accepts (waived)",
+        Seen::Wrong { .. } => "rejects (waived)",
+        Seen::Fault(_) => "gives no answer (waived)",
+        Seen::Skipped(_) => "skips",
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Control, Judged, Run};
 use crate::campaign::{BaselineFailure, Cell, ClassTally, RuleTally};
 use crate::finding::Finding;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of this form.
 pub const VERSION: u8 = 1;
@@ -54,6 +54,7 @@ struct ValidatorPart<'r> {
     identity_not_observable: u64,
     sites_skipped: &'r BTreeMap<String, String>,
     inconclusive: &'r [String],
+    not_tried: BTreeMap<&'static str, &'r BTreeSet<String>>,
     unplayable: &'r [(String, String)],
     findings: Vec<FindingPart<'r>>,
 }
@@ -97,13 +98,7 @@ pub fn render(run: &Run) -> String {
         now: run.now.0,
         seed: run.seed,
         worlds: run.worlds.iter().map(|w| WorldLine { name: &w.name, digest: &w.digest, seed: w.seed }).collect(),
-        waived_critical: run
-            .config
-            .waivers
-            .iter()
-            .filter(|waiver| waiver.covers_critical_rule())
-            .map(|waiver| waiver.text.as_str())
-            .collect(),
+        waived_critical: run.waived_critical().map(|waiver| waiver.text.as_str()).collect(),
         sensitivity_control: run.control.as_ref().map(|Control { outcome, found, after }| ControlPart {
             validator: &outcome.description.name,
             version: &outcome.description.version,
@@ -151,6 +146,7 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
         identity_not_observable: tally.unidentified,
         sites_skipped: &tally.sites_skipped,
         inconclusive: &judgement.inconclusive,
+        not_tried: judgement.not_tried.iter().map(|(rule, reasons)| (rule.name(), reasons)).collect(),
         unplayable: &outcome.unplayable,
         findings: outcome
             .findings

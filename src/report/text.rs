@@ -3,10 +3,12 @@
 use super::token::decoded;
 use super::{Control, Judged, Run};
 use crate::campaign::{Cell, Outcome};
-use crate::finding::{Finding, Kind, Relation, TwinKind};
+use crate::finding::{Finding, Kind, Relation, TwinKind, tame};
 use crate::jose::Token;
 use crate::judgement::Exit;
 use crate::rule::{Rule, Severity};
+use crate::scenario::Scenario;
+use crate::validator::Description;
 use anstyle::{AnsiColor, Style};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,6 +19,11 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
+/// Longest name of a validator that is shown.
+const MAX_NAME: usize = 80;
+/// Longest line that is shown.
+const MAX_LINE: usize = 4_000;
+
 fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -25,7 +32,7 @@ fn paint(style: Style, text: impl std::fmt::Display) -> String {
 #[must_use]
 pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
     let mut out = String::new();
-    for waiver in run.config.waivers.iter().filter(|waiver| waiver.covers_critical_rule()) {
+    for waiver in run.waived_critical() {
         let _ = writeln!(out, "{} {}: {}", paint(RED, "waived whole critical rule:"), waiver.text, waiver.reason);
     }
     if !quiet {
@@ -47,20 +54,22 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
     }
     for &index in &run.stale_waivers {
         let waiver = &run.config.waivers[index];
+        let file = run.config.path.as_ref().map_or(String::new(), |path| format!(" of {}", path.display()));
+        let ended = if waiver.ended(run.now) { "has ended" } else { "excuses nothing any more" };
         let _ = writeln!(
             out,
-            "{} {} ({}) excuses nothing any more: take it out",
+            "{} {} ({}) {ended}: take it out{file}",
             paint(YELLOW, "stale waiver:"),
             waiver.text,
             waiver.reason
         );
     }
-    let _ = writeln!(out, "{}", result_line(run.exit));
+    let _ = writeln!(out, "{}", result_line(run));
     out
 }
 
-fn result_line(exit: Exit) -> String {
-    let (style, text) = match exit {
+fn result_line(run: &Run) -> String {
+    let (style, text) = match run.exit {
         Exit::Clean => {
             (GREEN, "clean: the baseline held, nothing was found, and every rule that could be broken has evidence")
         }
@@ -72,12 +81,13 @@ fn result_line(exit: Exit) -> String {
         Exit::Usage => (RED, "usage"),
         Exit::Bug => (RED, "a bug of wrongkey's own"),
     };
-    format!("{} {}", paint(style, format!("result: {text}")), paint(DIM, format!("(exit {})", exit.code())))
+    let code = run.exit.code();
+    let code = if run.forgiven && code != 0 { format!("(exit 0, for --exit-zero; {code})") } else { format!("(exit {code})") };
+    format!("{} {}", paint(style, format!("result: {text}")), paint(DIM, code))
 }
 
 fn control_part(out: &mut String, control: &Control, quiet: bool) {
-    let description = &control.outcome.description;
-    let name = format!("{} {}", description.name, description.version);
+    let name = validator_name(&control.outcome.description);
     match &control.found {
         Some(finding) => {
             let after =
@@ -94,7 +104,7 @@ fn control_part(out: &mut String, control: &Control, quiet: bool) {
                     "  {}",
                     paint(DIM, "a recipe known to be wrong (one pooled key set beside a list of issuers); not counted")
                 );
-                finding_part(out, finding, None);
+                finding_part(out, finding, None, false);
             }
         }
         None => {
@@ -111,13 +121,12 @@ fn control_part(out: &mut String, control: &Control, quiet: bool) {
 
 fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, quiet: bool) {
     let Judged { outcome, judgement } = judged;
-    let description = &outcome.description;
     let tally = &outcome.tally;
     let _ = writeln!(
         out,
         "{}  {}",
-        paint(BOLD, format!("{} {}", description.name, description.version)),
-        paint(DIM, format!("{} tokens judged in {:.1} s", tally.presented, outcome.duration.as_secs_f64()))
+        paint(BOLD, validator_name(&outcome.description)),
+        paint(DIM, format!("{} judged in {:.1} s", tokens(tally.presented), outcome.duration.as_secs_f64()))
     );
     if !quiet {
         for (world, cells) in &tally.matrix {
@@ -127,18 +136,18 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
         if verbose {
             classes_part(out, outcome);
         }
-        skipped_part(out, outcome);
+        skipped_part(out, judged);
     }
     let waived: BTreeMap<usize, usize> = judgement.waived.iter().copied().collect();
     let counted: Vec<_> = outcome.findings.iter().enumerate().filter(|(i, _)| !waived.contains_key(i)).collect();
     if !counted.is_empty() {
-        let _ = writeln!(out, "\n  {}", paint(BOLD, format!("{} findings", counted.len())));
+        let _ = writeln!(out, "\n  {}", paint(BOLD, number(counted.len() as u64, "finding")));
         for (_, finding) in &counted {
-            finding_part(out, finding, run.out.as_deref());
+            finding_part(out, finding, run.out.as_deref(), outcome.interrupted);
         }
     }
     if !waived.is_empty() && !quiet {
-        let _ = writeln!(out, "\n  {}", paint(BOLD, format!("{} waived findings", waived.len())));
+        let _ = writeln!(out, "\n  {}", paint(BOLD, number(waived.len() as u64, "waived finding")));
         for (&index, &waiver) in &waived {
             let finding = &outcome.findings[index];
             let _ = writeln!(
@@ -150,7 +159,7 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
         }
     }
     for sentence in &judgement.inconclusive {
-        let _ = writeln!(out, "  {} {sentence}", paint(YELLOW, "inconclusive:"));
+        let _ = writeln!(out, "  {} {}", paint(YELLOW, "inconclusive:"), shown(sentence));
     }
     out.push('\n');
 }
@@ -168,9 +177,10 @@ fn matrix_part(out: &mut String, world: &str, cells: &BTreeMap<(String, String),
         paint(BOLD, world),
         paint(DIM, "accepted / presented, by who signed (down) and whom the token claims (across)")
     );
+    let column = claimed.iter().map(|claimed| claimed.len()).max().unwrap_or(0).max(11) + 2;
     let _ = write!(out, "    {:width$}", "");
     for name in &claimed {
-        let _ = write!(out, " {name:>13}");
+        let _ = write!(out, "{name:>column$}");
     }
     out.push('\n');
     for signer in signers {
@@ -178,12 +188,12 @@ fn matrix_part(out: &mut String, world: &str, cells: &BTreeMap<(String, String),
         for name in &claimed {
             match cells.get(&(signer.to_owned(), (*name).to_owned())) {
                 None => {
-                    let _ = write!(out, " {:>13}", "·");
+                    let _ = write!(out, "{:>column$}", "·");
                 }
                 Some(cell) => {
-                    let text = format!("{:>13}", format!("{}/{}", cell.accepted, cell.presented));
+                    let text = format!("{:>column$}", format!("{}/{}", cell.accepted, cell.presented));
                     let style = if cell.wrong > 0 { RED } else { Style::new() };
-                    let _ = write!(out, " {}", paint(style, text));
+                    let _ = write!(out, "{}", paint(style, text));
                 }
             }
         }
@@ -234,9 +244,9 @@ fn rules_part(out: &mut String, outcome: &Outcome) {
     if tally.unidentified > 0 {
         let _ = writeln!(
             out,
-            "  {} {} tokens were accepted without saying who it is: identity is not observable",
+            "  {} identity is not observable: {} accepted without saying who it is",
             paint(YELLOW, "gap:"),
-            tally.unidentified
+            tokens(tally.unidentified)
         );
     }
 }
@@ -261,7 +271,8 @@ fn classes_part(out: &mut String, outcome: &Outcome) {
     }
 }
 
-fn skipped_part(out: &mut String, outcome: &Outcome) {
+fn skipped_part(out: &mut String, judged: &Judged) {
+    let Judged { outcome, judgement } = judged;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for tally in outcome.tally.classes.values() {
         for (reason, count) in &tally.skipped {
@@ -269,15 +280,21 @@ fn skipped_part(out: &mut String, outcome: &Outcome) {
         }
     }
     for (reason, count) in reasons {
-        let _ = writeln!(out, "  {}", paint(DIM, format!("skipped {count}: {reason}")));
+        let _ = writeln!(out, "  {}", paint(DIM, format!("skipped {count}: {}", shown(reason))));
+    }
+    for (rule, reasons) in &judgement.not_tried {
+        let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
+        let why = shown(&reasons.join("; "));
+        let _ = writeln!(out, "  {} {rule} was not tried: {why}", paint(YELLOW, "gap:"));
     }
     if !outcome.unplayable.is_empty() {
         let (name, why) = &outcome.unplayable[0];
         let _ = writeln!(
             out,
-            "  {} {} scenarios could not be played; the first, {name}: {why}",
+            "  {} {} could not be played; the first, {name}: {}",
             paint(YELLOW, "gap:"),
-            outcome.unplayable.len()
+            number(outcome.unplayable.len() as u64, "scenario"),
+            shown(why)
         );
     }
 }
@@ -305,8 +322,31 @@ pub fn relation_words(relation: Relation) -> &'static str {
     }
 }
 
-/// A finding in full.
-pub fn finding_part(out: &mut String, finding: &Finding, folder: Option<&str>) {
+/// A validator's name and version. It chose them, so they are tamed.
+#[must_use]
+pub fn validator_name(description: &Description) -> String {
+    format!("{} {}", tame(&description.name, MAX_NAME), tame(&description.version, MAX_NAME))
+}
+
+fn number(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn tokens(count: u64) -> String {
+    number(count, "token")
+}
+
+/// Text that may hold what a validator said.
+fn shown(text: &str) -> String {
+    tame(text, MAX_LINE)
+}
+
+fn compact(scenario: &Scenario) -> String {
+    shown(&serde_json::to_string(scenario).unwrap_or_default())
+}
+
+/// A finding in full. In an interrupted run none was replayed.
+fn finding_part(out: &mut String, finding: &Finding, folder: Option<&str>, interrupted: bool) {
     let style = if finding.severity >= Severity::High { RED } else { YELLOW };
     let classes: Vec<_> = finding.classes.iter().take(6).map(String::as_str).collect();
     let more = finding.classes.len().saturating_sub(classes.len());
@@ -314,44 +354,42 @@ pub fn finding_part(out: &mut String, finding: &Finding, folder: Option<&str>) {
         out,
         "\n  {}  {}",
         paint(style, format!("{} {}", finding.kind.name(), title(finding))),
-        paint(DIM, format!("{} tokens", finding.count))
+        paint(DIM, tokens(finding.count))
     );
     for rule in &finding.rules {
         let _ = writeln!(out, "    {}  {}", paint(BOLD, rule.name()), rule.demand());
-        let _ = writeln!(out, "      {}; without it {}", rule.source(), rule.why());
+        let _ = writeln!(out, "    source    {}", rule.source());
+        let _ = writeln!(out, "    why       without it {}", rule.why());
     }
     if !classes.is_empty() {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(out, "    classes   {}{more}", classes.join(", "));
     }
-    let scenario = serde_json::to_string(&finding.scenario).unwrap_or_default();
-    let _ = writeln!(out, "    scenario  {scenario}");
+    let _ = writeln!(out, "    scenario  {}", compact(&finding.scenario));
     for (name, text) in decoded(&Token::new(finding.token.as_bytes())) {
         let _ = writeln!(out, "    {name:<9} {text}");
     }
     let _ = writeln!(out, "    who       {}", relation_words(finding.relation));
-    let _ = writeln!(out, "    answer    {}", paint(style, &finding.answer));
-    let _ = writeln!(out, "    lawful    {}", finding.lawful);
+    let _ = writeln!(out, "    answer    {}", paint(style, shown(&finding.answer)));
+    let _ = writeln!(out, "    lawful    {}", shown(&finding.lawful));
     match &finding.twin {
         None => {}
         Some(twin) => {
             let _ = writeln!(out, "    twin      {}", twin.note);
             if let (TwinKind::Token, Some(scenario)) = (twin.kind, &twin.scenario) {
-                let _ = writeln!(out, "              {}", serde_json::to_string(scenario).unwrap_or_default());
+                let _ = writeln!(out, "              {}", compact(scenario));
             }
         }
     }
     if !finding.reproduced {
-        let _ = writeln!(
-            out,
-            "    {}",
-            paint(
-                YELLOW,
-                "not reproducible: it did not recur on a fresh validator, alone or after the tokens before it"
-            )
-        );
+        let why = if interrupted {
+            "as it was found: the run was interrupted before it was replayed and shrunk"
+        } else {
+            "not reproducible: it did not recur on a fresh validator, alone or after the tokens before it"
+        };
+        let _ = writeln!(out, "    {}", paint(YELLOW, why));
     }
     if folder.is_some() {
-        let _ = writeln!(out, "    again     {}", finding.reproduce);
+        let _ = writeln!(out, "    again     {}", shown(&finding.reproduce));
     }
 }

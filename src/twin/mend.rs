@@ -2,7 +2,7 @@
 
 use crate::jose::{Json, Jwk, JwkSet, Material, Member, NumericDate, last};
 use crate::oracle::{Told, expect};
-use crate::policy::{KeySource, TrustPolicy, TrustedIssuer, tenant_in};
+use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Presented, Provenance, SigningEvent};
 use crate::rule::Rule;
 
@@ -126,6 +126,7 @@ impl Token<'_> {
                 let Json::Number(literal) = last(self.payload, "nbf")? else { return None };
                 widen(policy, literal.parse::<i64>().ok()?.checked_sub(self.now.0)?)?;
             }
+            Rule::ReplayRefused => policy.replay = Some(Replay::Allow),
             Rule::TypeExpected => match last(self.header, "typ") {
                 Some(Json::String(typ)) if !typ.is_empty() => permit(&mut policy.token_types, typ),
                 _ => policy.token_types = None,

@@ -13,12 +13,12 @@ pub use flaw::Flaw;
 
 use super::{Clock, Configured, Description, Fault, Identity, Maker, Validator, Verdict};
 use crate::jose::{Family, Jwk, NumericDate, Primitive, Token};
-use crate::policy::{TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
+use crate::policy::{Replay, TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
 use key::Key;
 use read::Jws;
 use serde_json::{Map, Number, Value};
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use trust::{Claimed, Trust, name_within, tenant_claim, unsupported};
@@ -44,6 +44,8 @@ pub struct Flawed {
     trust: Option<Trust>,
     /// Keys of accepted tokens; filled only with [`Flaw::KidCacheAcrossIssuers`].
     cache: HashMap<String, Arc<Key>>,
+    /// Accepted tokens by `iss` and `jti`, or whole where they have none, for policies that refuse them a second time.
+    accepted: HashSet<(String, String)>,
     /// The subject of the last accepted token; read only with [`Flaw::SwapsSubject`].
     last_subject: Option<Option<String>>,
 }
@@ -58,7 +60,7 @@ impl Flawed {
     /// A validator with this flaw, or a sound one.
     #[must_use]
     pub fn new(flaw: Option<Flaw>) -> Self {
-        Flawed { flaw, trust: None, cache: HashMap::new(), last_subject: None }
+        Flawed { flaw, trust: None, cache: HashMap::new(), accepted: HashSet::new(), last_subject: None }
     }
 }
 
@@ -99,6 +101,13 @@ impl Validator for Flawed {
             Err(refusal) => return Ok(Verdict::Reject(self.worded(trust, refusal))),
         };
         let Accepted { mut identity, key } = accepted;
+        if trust.policy.replay == Some(Replay::Refuse) && self.flaw != Some(Flaw::ReplayAccepted) {
+            let jti = jws.claims.get("jti").and_then(Value::as_str).map(str::to_owned);
+            let id = jti.unwrap_or_else(|| String::from_utf8_lossy(token.as_bytes()).into_owned());
+            if !self.accepted.insert((identity.iss.clone().unwrap_or_default(), id)) {
+                return Ok(Verdict::Reject("accepted before".to_owned()));
+            }
+        }
         if let (Some(Flaw::KidCacheAcrossIssuers), Some(kid), Some(key)) = (self.flaw, jws.kid(), &key) {
             self.cache.insert(kid.to_owned(), Arc::clone(key));
         }

@@ -19,6 +19,7 @@ use crate::jose::{JwkSet, NumericDate, Serialization, Token};
 use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The longest token that is read, in octets.
@@ -39,6 +40,8 @@ type Refusal = &'static str;
 #[derive(Default)]
 pub struct Reference {
     trust: Option<Trust>,
+    /// Accepted tokens by issuer and `jti`, or by their octets, where the policy refuses them a second time.
+    accepted: HashSet<Vec<u8>>,
 }
 
 /// Makes fresh reference validators.
@@ -63,16 +66,14 @@ impl Validator for Reference {
         if policy.key_source == KeySource::Fetched {
             return Ok(Configured::Skip("keys are not fetched".to_owned()));
         }
-        if policy.replay == Some(Replay::Refuse) {
-            return Ok(Configured::Skip("no replay store".to_owned()));
-        }
         self.trust = Some(Trust::new(policy));
         Ok(Configured::Ready)
     }
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
         let trust = self.trust.as_ref().ok_or_else(|| Fault::Broken("no policy was taken over".to_owned()))?;
-        Ok(trust.judge(token.as_bytes(), now.0).unwrap_or_else(|refusal| Verdict::Reject(refusal.to_owned())))
+        let judged = trust.judge(token.as_bytes(), now.0, &mut self.accepted);
+        Ok(judged.unwrap_or_else(|refusal| Verdict::Reject(refusal.to_owned())))
     }
 }
 
@@ -116,7 +117,7 @@ impl Trust {
         }
     }
 
-    fn judge(&self, token: &[u8], now: i64) -> Result<Verdict, Refusal> {
+    fn judge(&self, token: &[u8], now: i64, accepted: &mut HashSet<Vec<u8>>) -> Result<Verdict, Refusal> {
         let parts = self.take_apart(token)?;
         let header = json::read_object(&parts.header).ok_or("the header is no json object, or names a member twice")?;
         let claims =
@@ -154,6 +155,13 @@ impl Trust {
         };
         let presented = Presented { algorithm, kid, input: &parts.input, signature: &parts.signature, now };
         let key = presented.key_among(issuer.keys.iter().chain(self.shared_keys_of(iss, tenant)))?;
+        if self.told.replay == Some(Replay::Refuse) {
+            // RFC 7519 section 4.1.7: unique within one issuer; no issuer name holds a NUL that would blur the border.
+            let id = claims.get("jti").and_then(Value::text).map(|jti| format!("{iss}\0{jti}").into_bytes());
+            if !accepted.insert(id.unwrap_or_else(|| token.to_vec())) {
+                return Err("the token was accepted before");
+            }
+        }
         let identity = Identity {
             iss: Some(iss.to_owned()),
             sub: claims.get("sub").and_then(Value::text).map(str::to_owned),

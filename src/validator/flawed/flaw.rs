@@ -108,6 +108,8 @@ flaws! {
         "It never reads `exp`.";
     ExpiryInclusive, "expiry-inclusive",
         "It accepts a token in the very second in which it expires.";
+    ReplayAccepted, "replay-accepted",
+        "It remembers no token, though its policy refuses one that it has accepted before.";
     NotBeforeIgnored, "not-before-ignored",
         "It never reads `nbf`.";
     NumericStringExp, "numeric-string-exp",

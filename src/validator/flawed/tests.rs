@@ -309,7 +309,6 @@ fn what_it_cannot_judge_is_skipped() {
     let base = policy(vec![issuer(A, &[&signer])]);
     let skipped = [
         TrustPolicy { key_source: KeySource::Fetched, ..base.clone() },
-        TrustPolicy { replay: Some(Replay::Refuse), ..base.clone() },
         TrustPolicy { serializations: Some(vec![Serialization::Compact, Serialization::General]), ..base },
     ];
     for policy in skipped {
@@ -485,6 +484,11 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::ExpiredByAMinute => draft(honest.claim("exp", json!(NOW.0 - 59))),
         Flaw::ExpiryIgnored => draft(honest.claim("exp", json!(1))),
         Flaw::ExpiryInclusive => draft(honest.claim("exp", json!(NOW.0))),
+        Flaw::ReplayAccepted => {
+            let once = TrustPolicy { replay: Some(Replay::Refuse), ..both.clone() };
+            let token = honest.claim("jti", json!("t1")).sign(&a);
+            Some(vec![configure(once), Present(token.clone()), Present(token)])
+        }
         Flaw::NotBeforeIgnored => draft(honest.claim("nbf", json!(NOW.0 + 1))),
         Flaw::NumericStringExp => draft(honest.claim("exp", json!("1"))),
         Flaw::TypeIgnored => draft(honest.header("typ", json!("JWT"))),

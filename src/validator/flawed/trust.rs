@@ -3,7 +3,7 @@
 use super::Flaw;
 use super::key::Key;
 use crate::jose::{Jwk, JwkSet, Serialization};
-use crate::policy::{KeySource, Replay, TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
+use crate::policy::{KeySource, TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
 use std::sync::Arc;
 
 /// The policy with its keys parsed.
@@ -29,8 +29,6 @@ pub(super) fn unsupported(policy: &TrustPolicy) -> Option<&'static str> {
     let other = |list: &Vec<Serialization>| list.iter().any(|one| *one != Serialization::Compact);
     if policy.key_source == KeySource::Fetched {
         Some("it fetches no keys")
-    } else if policy.replay == Some(Replay::Refuse) {
-        Some("it does not remember tokens")
     } else if policy.serializations.as_ref().is_some_and(other) {
         Some("only the compact serialization")
     } else {

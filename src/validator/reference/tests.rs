@@ -543,14 +543,26 @@ fn a_new_policy_replaces_the_old_one_at_once() {
     assert!(!good(&with(|policy| drop(policy.issuers.remove(0)))));
     assert!(good(&policy()));
 
-    for unsupported in [
-        with(|policy| policy.key_source = KeySource::Fetched),
-        with(|policy| policy.replay = Some(Replay::Refuse)),
-        with(|policy| policy.policy = 2),
-    ] {
+    for unsupported in [with(|policy| policy.key_source = KeySource::Fetched), with(|policy| policy.policy = 2)] {
         assert!(matches!(reference.configure(&unsupported), Ok(Configured::Skip(_))));
         assert!(reference.validate(&token, NumericDate(NOW)).is_err());
     }
+}
+
+#[test]
+fn a_token_is_accepted_once_where_the_policy_says_so() {
+    let mut reference = Reference::default();
+    reference.configure(&with(|policy| policy.replay = Some(Replay::Refuse))).unwrap();
+    let mut accepted = |token: &str| {
+        let token = Token::new(token);
+        reference.validate(&token, NumericDate(NOW)).is_ok_and(|verdict| verdict.accepted())
+    };
+    let token = sign(1, HEADER, &format!(r#"{{"iss":"{A}","jti":"t1"}}"#));
+    let same_id = sign(1, HEADER, &format!(r#"{{"jti":"t1","iss":"{A}"}}"#));
+    let other = sign(1, HEADER, &format!(r#"{{"iss":"{A}","jti":"t2"}}"#));
+    let without = sign(1, HEADER, &format!(r#"{{"iss":"{A}"}}"#));
+    assert!(accepted(&token) && accepted(&other) && accepted(&without));
+    assert!(!accepted(&token) && !accepted(&same_id) && !accepted(&other) && !accepted(&without));
 }
 
 #[test]

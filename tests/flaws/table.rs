@@ -1,0 +1,84 @@
+//! What a campaign must find in each validator that is known to be wrong, written down before it was run.
+
+use wrongkey::finding::Kind;
+use wrongkey::rule::Rule::{self, *};
+use wrongkey::validator::flawed::Flaw::{self, *};
+
+/// One flaw and the finding that shows it.
+pub(crate) struct Row {
+    pub(crate) flaw: Flaw,
+    pub(crate) kind: Kind,
+    /// The rules that the finding blames, all of them.
+    pub(crate) rules: &'static [Rule],
+    /// The scenario that it shrinks to: `corpus/regressions/flawed-<name>/<file>.json`.
+    pub(crate) file: &'static str,
+    /// Rules beside these that further findings may blame, since the same mistake breaks them too.
+    pub(crate) further: &'static [Rule],
+}
+
+const fn accepts(flaw: Flaw, rules: &'static [Rule], file: &'static str) -> Row {
+    Row { flaw, kind: Kind::FalseAccept, rules, file, further: &[] }
+}
+
+const fn answers(flaw: Flaw, kind: Kind, file: &'static str) -> Row {
+    Row { flaw, kind, rules: &[], file, further: &[] }
+}
+
+impl Row {
+    const fn and(self, further: &'static [Rule]) -> Row {
+        Row { further, ..self }
+    }
+}
+
+/// A row for each flaw, except for the one that gives no wrong answer: who refuses every token without `kid` may.
+pub(crate) const ROWS: &[Row] = &[
+    accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL),
+    answers(RejectAll, Kind::FalseReject, "honest-token"),
+    accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
+    accepts(IssuerByPrefix, &[IssuerTrusted], "name-and-more"),
+    accepts(IssuerBySubstring, &[IssuerTrusted], "name-and-more"),
+    accepts(IssuerArray, &[IssuerTrusted], "name-in-a-list"),
+    accepts(MissingIssuerAllowed, &[RequiredClaimsPresent], "no-iss"),
+    accepts(KeyIssuerCheckPassesWithoutIssuer, &[KeyBelongsToIssuer], "orphan-key"),
+    accepts(ConvergedByKid, &[KeyBelongsToIssuer], "storm-0558"),
+    accepts(KidCacheAcrossIssuers, &[KeyBelongsToIssuer], "primed-by-an-honest-token"),
+    accepts(AcceptsNone, &[SignatureMatches], "alg-none"),
+    accepts(HmacOverPublicPem, &[KeyBelongsToIssuer], "pem-of-a-trusted-key").and(&[AlgorithmAllowed]),
+    accepts(AlgorithmFromHeader, &[AlgorithmAllowed], "ps256-by-an-rs256-key"),
+    accepts(JwkAlgIgnored, &[AlgorithmAllowed], "ps256-by-a-key-listed-for-rs256"),
+    accepts(EmbeddedJwkTrusted, &[KeyBelongsToIssuer], "key-in-the-header"),
+    accepts(LookupByKidEmptySecret, &[KeyBelongsToIssuer], "empty-secret"),
+    accepts(UseEncAccepted, &[KeyUsePermits], "encryption-key"),
+    accepts(KeyOpsIgnored, &[KeyUsePermits], "wrapping-key"),
+    accepts(ShortKeysAccepted, &[KeyAcceptable], "rsa-1024"),
+    accepts(RefreshAppends, &[KeyInService], "removed-key"),
+    accepts(DisabledIssuerTrusted, &[KeyInService], "disabled-issuer"),
+    accepts(LifetimeIgnored, &[KeyLifetimeHonoured], "key-of-2016"),
+    accepts(CloudIgnored, &[CloudMatches], "sovereign-key"),
+    accepts(SubjectIgnored, &[SubjectAdmitted], "administrator"),
+    accepts(SignerIgnored, &[SignerNamed], "no-signer"),
+    accepts(TenantAllowListIgnored, &[TenantAdmitted], "other-customer"),
+    accepts(TenantMismatchIgnored, &[TenantAdmitted], "two-customers"),
+    accepts(AudienceIgnored, &[AudienceIncludesUs], "for-another-service"),
+    accepts(AudienceOptional, &[RequiredClaimsPresent], "no-aud"),
+    accepts(AudienceByPrefix, &[AudienceIncludesUs], "name-and-more"),
+    accepts(RequiredClaimsIgnored, &[RequiredClaimsPresent], "no-exp"),
+    accepts(ExpiredByAMinute, &[NotExpired], "this-second"),
+    accepts(ExpiryIgnored, &[NotExpired], "of-1970"),
+    accepts(ExpiryInclusive, &[NotExpired], "this-second"),
+    accepts(ReplayAccepted, &[ReplayRefused], "the-same-again"),
+    accepts(NotBeforeIgnored, &[NotBeforeReached], "in-an-hour"),
+    accepts(NumericStringExp, &[NotExpired], "exp-as-text"),
+    accepts(TypeIgnored, &[TypeExpected], "no-typ"),
+    accepts(CritIgnored, &[CritUnderstood], "empty-crit"),
+    accepts(FlattenedAccepted, &[SerializationExpected], "as-json"),
+    accepts(LaxBase64, &[WellFormed], "padded-signature"),
+    accepts(ReserialisedInput, &[ReceivedBytesVerified], "escaped-after-signing"),
+    accepts(SignatureNotVerified, &[SignatureMatches], "one-bit"),
+    accepts(UnsignedIfEmpty, &[SignatureMatches], "no-signature"),
+    answers(RefusesPs256, Kind::FalseReject, "honest-ps256"),
+    answers(SwapsSubject, Kind::WrongIdentity, "two-honest-tokens"),
+    answers(PanicsOnUnknownIssuer, Kind::Fault, "stranger"),
+    answers(HangsOnExpired, Kind::Fault, "an-hour-ago"),
+    answers(PrintsSecret, Kind::Leak, "any-refusal"),
+];

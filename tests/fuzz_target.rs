@@ -1,0 +1,147 @@
+//! The body of the fuzz target `scenario`, run without a fuzzer: what it lets pass, what it panics at, and what it keeps.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use wrongkey::generate::{Atlas, mutate};
+use wrongkey::harness::fuzz::{Played, Replayed, ScenarioTarget, replay};
+use wrongkey::scenario::Scenario;
+use wrongkey::world::{DEFAULT_SEED, World};
+
+const STORM: &str = r#"{ "scenario": 1, "world": "storm-0558", "key_source": "converged", "party": "enterprise-mail",
+    "honest": { "issuer": "enterprise", "tenant": "contoso" }, "acts": [ { "sign-with": { "key": "consumer-2023" } } ] }"#;
+
+/// libFuzzer cuts inputs at this length.
+const MAX_LEN: usize = 4_096;
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The target as the fuzzer runs it.
+fn usual() -> ScenarioTarget {
+    let waivers = std::fs::read_to_string(root("wrongkey.toml")).unwrap();
+    ScenarioTarget::named(None, &waivers).unwrap()
+}
+
+#[test]
+fn every_scenario_of_the_corpus_plays_or_says_why_not_and_none_is_answered_wrongly() {
+    let mut out = Vec::new();
+    let replayed = replay(&mut usual(), &[root("corpus")], &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(replayed.exit_code(), 0, "{out}");
+    // In a fuzz target time stands still, because libraries read the machine's clock.
+    for line in out.lines().filter(|line| line.contains(".json: not played")) {
+        assert!(line.contains("time only goes forward, and stands still where the clock cannot be set"), "{line}");
+    }
+}
+
+#[test]
+fn two_thousand_mutations_are_answered_as_is_lawful_or_waived() {
+    let mut target = usual();
+    let mut data = vec![0; MAX_LEN];
+    let (mut size, mut played) = (0, 0);
+    for seed in 0..2_000 {
+        // A fuzzer goes back to what it has; a walk that never does drifts into long scenarios.
+        if seed % 16 == 0 {
+            size = STORM.len();
+            data[..size].copy_from_slice(STORM.as_bytes());
+        }
+        size = target.mutate(&mut data, size, MAX_LEN, seed);
+        match target.play(&data[..size]) {
+            Played::Lawful(_) => played += 1,
+            Played::Unplayable(_) => {}
+            Played::Wrong(message) => panic!("mutation {seed}: {message}"),
+        }
+    }
+    assert!(played >= 1_900, "{played}");
+}
+
+#[test]
+fn unwaived_the_incident_is_a_panic_that_begins_with_the_rule_and_holds_the_scenario() {
+    let mut target = ScenarioTarget::named(Some("jsonwebtoken-pooled"), "").unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| target.run(STORM.as_bytes()))).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.starts_with("KeyBelongsToIssuer: jsonwebtoken-pooled 11"), "{message}");
+    let scenario = &message[message.find("\n{").unwrap()..message.find("\n}").unwrap() + 2];
+    assert_eq!(
+        Scenario::from_json(scenario.as_bytes()).unwrap(),
+        Scenario::from_json(STORM.as_bytes()).unwrap(),
+        "{message}"
+    );
+}
+
+#[test]
+fn waived_or_rejected_the_incident_is_an_input_worth_keeping() {
+    assert!(usual().run(STORM.as_bytes()));
+    assert!(ScenarioTarget::named(Some("reference, sound,jsonwebtoken"), "").unwrap().run(STORM.as_bytes()));
+}
+
+#[test]
+fn what_cannot_be_played_is_not_kept() {
+    let mut target = usual();
+    for input in ["", "\n", "{}", "no scenario", &STORM.replace("consumer-2023", "nobody's")] {
+        assert!(!target.run(input.as_bytes()), "{input}");
+    }
+}
+
+#[test]
+fn a_validator_that_panics_is_a_fault_and_the_next_input_is_judged_all_the_same() {
+    let mut target = ScenarioTarget::named(Some("flawed-panics-on-unknown-issuer"), "").unwrap();
+    let unknown =
+        STORM.replace(r#""sign-with": { "key": "consumer-2023" }"#, r#""set-claim": { "name": "iss", "value": "x" }"#);
+    assert!(matches!(target.play(unknown.as_bytes()), Played::Wrong(message) if message.starts_with("fault: ")));
+    assert!(target.run(STORM.as_bytes()));
+}
+
+#[test]
+fn a_name_that_no_validator_has_is_an_error() {
+    let error = ScenarioTarget::named(Some("reference,nobody"), "").err().unwrap();
+    assert!(error.to_string().contains("`nobody`"), "{error}");
+}
+
+#[test]
+fn a_search_from_nothing_finds_the_incident_soon() {
+    let mut target = ScenarioTarget::named(Some("jsonwebtoken-pooled"), "").unwrap();
+    let worlds: Vec<_> = World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
+    let atlas = Atlas::of(&worlds);
+    let fresh = (0..5_000).map(|seed| mutate(b"", MAX_LEN, seed, &atlas));
+    let found =
+        |input: Vec<u8>| matches!(target.play(&input), Played::Wrong(text) if text.starts_with("KeyBelongsToIssuer:"));
+    let after = fresh.map(found).position(|found| found);
+    assert!(after.is_some());
+}
+
+#[test]
+fn replaying_files_says_what_happened_to_each_and_ends_accordingly() {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = folder.path().join("a.json");
+    let text = folder.path().join("b/README.md");
+    std::fs::create_dir(text.parent().unwrap()).unwrap();
+    std::fs::write(&storm, STORM).unwrap();
+    std::fs::write(&text, "words").unwrap();
+    let play = |target: &mut ScenarioTarget, path: &Path| {
+        let mut out = Vec::new();
+        let replayed = replay(target, &[path.to_owned()], &mut out).unwrap();
+        (replayed, String::from_utf8(out).unwrap())
+    };
+
+    let (replayed, out) = play(&mut usual(), folder.path());
+    assert_eq!(replayed, Replayed { played: 1, wrong: 0, unplayable: 1 }, "{out}");
+    assert_eq!(replayed.exit_code(), 0);
+    assert!(
+        out.contains("a.json: reference rejects; jsonwebtoken skips; jsonwebtoken-pooled accepts (waived)\n"),
+        "{out}"
+    );
+    assert!(out.contains("README.md: not played: "), "{out}");
+    assert!(out.ends_with("2 files: 1 played, 0 of them answered wrongly; 1 not played\n"), "{out}");
+
+    let mut pooled = ScenarioTarget::named(Some("jsonwebtoken-pooled"), "").unwrap();
+    let (replayed, out) = play(&mut pooled, &storm);
+    assert_eq!(replayed.exit_code(), 1);
+    assert!(out.contains("a.json: WRONG: KeyBelongsToIssuer: "), "{out}");
+
+    let (replayed, _) = play(&mut pooled, &text);
+    assert_eq!(replayed.exit_code(), 2);
+    let error = replay(&mut pooled, &[folder.path().join("absent")], &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("absent"), "{error}");
+}
