@@ -119,6 +119,30 @@ pub fn quiet_panics() {
     }));
 }
 
+/// What a validator says of itself, asked on a watched thread.
+///
+/// # Errors
+/// Where it panics or hangs before it has been shown anything.
+pub fn describe(maker: &Maker, timeout: Duration) -> Result<Description, Error> {
+    let answer: Arc<Mutex<Option<Description>>> = Arc::default();
+    let work = {
+        let (answer, maker) = (Arc::clone(&answer), Arc::clone(maker));
+        let work = move |_: usize, pulse: &Pulse| {
+            pulse.begins();
+            let described = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let validator = examine::Held::new(maker());
+                validator.describe()
+            }));
+            pulse.ends();
+            *lock(&answer) = described.ok().flatten();
+        };
+        Arc::new(work) as pool::Work
+    };
+    pool::run(1, 1, timeout, &AtomicBool::new(false), &work, &mut |_| AfterHang::Drop, &mut || {});
+    let answered = lock(&answer).take();
+    answered.ok_or_else(|| Error::Usage("the validator panics or hangs when it is made or described".to_owned()))
+}
+
 /// Runs a campaign.
 ///
 /// # Errors
@@ -126,16 +150,16 @@ pub fn quiet_panics() {
 /// described is an error.
 pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn FnMut()) -> Result<Outcome, Error> {
     let start = clock::instant();
-    let description = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| maker().describe()))
-        .map_err(|_| Error::Usage("the validator panics when it is made or described".to_owned()))?;
+    let description = describe(maker, plan.timeout)?;
     let count = plan.stream.len().div_ceil(CHUNK);
     let chunks: Arc<Vec<Mutex<Chunk>>> = Arc::new((0..count).map(|_| Mutex::default()).collect());
     let in_hand: Arc<Vec<InHand>> = Arc::new((0..count).map(|_| InHand::default()).collect());
     let work = {
         let (chunks, in_hand, plan) = (Arc::clone(&chunks), Arc::clone(&in_hand), plan.clone());
-        let (maker, progress) = (Arc::clone(maker), Arc::clone(progress));
+        let (maker, progress, description) = (Arc::clone(maker), Arc::clone(progress), description.clone());
         let work = move |task: usize, pulse: &Pulse| {
-            let examiner = Examiner::new(Arc::clone(&maker), &plan.worlds, plan.now, pulse.clone());
+            let examiner =
+                Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
             let examiner = examiner.naming(Arc::clone(&in_hand[task]));
             run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress);
         };

@@ -152,8 +152,7 @@ impl Waiver {
     /// Whether it holds for that validator at that time.
     #[must_use]
     pub fn in_force(&self, validator: &str, now: NumericDate) -> bool {
-        !self.ended(now)
-            && self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
+        !self.ended(now) && self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
     }
 
     /// Whether it excuses a wrong answer.

@@ -5,7 +5,7 @@ mod common;
 #[path = "flaws/table.rs"]
 mod table;
 
-use common::{NOW, worlds};
+use common::{NOW, shared_worlds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -17,14 +17,14 @@ use wrongkey::validator::Maker;
 use wrongkey::validator::flawed::{self, Flaw};
 
 static CATALOGUE: LazyLock<Arc<Stream>> =
-    LazyLock::new(|| Arc::new(Stream::new(&worlds(), &Selection::default(), Vec::new(), 0, 0)));
+    LazyLock::new(|| Arc::new(Stream::new(&shared_worlds(), &Selection::default(), Vec::new(), 0, 0)));
 
 /// The catalogue against a validator.
 fn campaign(maker: &Maker, stream: &Arc<Stream>, jobs: usize) -> Outcome {
     static QUIET: OnceLock<()> = OnceLock::new();
     QUIET.get_or_init(quiet_panics);
     let plan = Plan {
-        worlds: worlds(),
+        worlds: shared_worlds(),
         stream: Arc::clone(stream),
         now: NOW,
         jobs,
@@ -73,18 +73,6 @@ fn probe() {
                 f.reproduced,
                 serde_json::to_string(&f.scenario).unwrap()
             );
-        }
-    }
-}
-
-#[test]
-fn probe_random() {
-    for seed in 0..3 {
-        let stream = Arc::new(Stream::new(&worlds(), &Selection::default(), Vec::new(), 6000, seed));
-        let outcome = campaign(&flawed::maker(Some(Flaw::LookupByKidEmptySecret)), &stream, 2);
-        println!("seed {seed} {:?} first {:?} of {}", outcome.duration, outcome.first_cross_issuer, stream.len());
-        for f in &outcome.findings {
-            println!("      {} x{} {} {}", f.origin, f.count, f.reproduced, serde_json::to_string(&f.scenario).unwrap());
         }
     }
 }

@@ -54,8 +54,9 @@ pub(super) fn findings(
     let work = {
         let (groups, results, plan, maker) =
             (Arc::clone(&groups), Arc::clone(&results), plan.clone(), Arc::clone(maker));
+        let description = description.clone();
         let work = move |task: usize, pulse: &Pulse| {
-            let shrunk = shrink_group(&plan, &maker, &groups[task], pulse);
+            let shrunk = shrink_group(&plan, &maker, &description, &groups[task], pulse);
             let mut result = lock(&results[task]);
             if !pulse.is_abandoned() {
                 *result = Some(shrunk);
@@ -132,14 +133,14 @@ fn group(plan: &Plan, entries: &[Entry]) -> Vec<Group> {
     groups
 }
 
-fn shrink_group(plan: &Plan, maker: &Maker, group: &Group, pulse: &Pulse) -> Shrunk {
+fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &Group, pulse: &Pulse) -> Shrunk {
     let original = plan.stream.nth(group.first.index).scenario;
     let kept = |scenario: Arc<Scenario>, case: &Case, reproduced| Shrunk { scenario, case: case.clone(), reproduced };
     // A hang is not asked for again and again.
     if matches!(&group.first.case.seen, Seen::Fault(crate::validator::Fault::Hang(_))) {
         return kept(original, &group.first.case, true);
     }
-    let mut judge = Judge::new(plan, maker, pulse, &group.likeness);
+    let mut judge = Judge::new(plan, maker, description, pulse, &group.likeness);
     let number = group.first.index as u64;
     let found = judge.sees(&original, number).map(|case| (original.as_ref().clone(), case)).or_else(|| {
         let whole = with_history(plan, &group.first, &original)?;
@@ -195,8 +196,15 @@ struct Judge<'p> {
 }
 
 impl<'p> Judge<'p> {
-    fn new(plan: &'p Plan, maker: &'p Maker, pulse: &'p Pulse, likeness: &'p Likeness) -> Self {
-        let examiner = Examiner::new(Arc::clone(maker), &plan.worlds, plan.now, pulse.clone()).without_twins();
+    fn new(
+        plan: &'p Plan,
+        maker: &'p Maker,
+        description: &Description,
+        pulse: &'p Pulse,
+        likeness: &'p Likeness,
+    ) -> Self {
+        let examiner = Examiner::new(Arc::clone(maker), description.clone(), &plan.worlds, plan.now, pulse.clone())
+            .without_twins();
         Judge { plan, maker, pulse, likeness, examiner }
     }
 
@@ -207,7 +215,13 @@ impl<'p> Judge<'p> {
     }
 
     fn with_twin(&self, scenario: &Scenario, number: u64) -> Option<Case> {
-        let mut examiner = Examiner::new(Arc::clone(self.maker), &self.plan.worlds, self.plan.now, self.pulse.clone());
+        let mut examiner = Examiner::new(
+            Arc::clone(self.maker),
+            self.examiner.description().clone(),
+            &self.plan.worlds,
+            self.plan.now,
+            self.pulse.clone(),
+        );
         let cases = examiner.examine(scenario, number).ok()?;
         cases.into_iter().rev().find(|case| same(self.likeness, case))
     }
@@ -308,13 +322,13 @@ pub fn replay(
     type Answer = Result<Vec<Case>, Error>;
     let result: Arc<Mutex<Option<Answer>>> = Arc::default();
     let in_hand = super::InHand::default();
-    let description = maker().describe();
+    let description = super::describe(maker, timeout)?;
     let work = {
         let (result, in_hand, worlds, maker) =
             (Arc::clone(&result), Arc::clone(&in_hand), worlds.to_vec(), Arc::clone(maker));
-        let scenario = scenario.clone();
+        let (scenario, description) = (scenario.clone(), description.clone());
         let work = move |_: usize, pulse: &Pulse| {
-            let examiner = Examiner::new(Arc::clone(&maker), &worlds, now, pulse.clone());
+            let examiner = Examiner::new(Arc::clone(&maker), description.clone(), &worlds, now, pulse.clone());
             let answer = examiner.naming(Arc::clone(&in_hand)).examine(&scenario, 0);
             if !pulse.is_abandoned() {
                 *lock(&result) = Some(answer);

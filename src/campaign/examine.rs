@@ -30,8 +30,37 @@ pub(super) const MAX_ANSWER: usize = 300;
 
 /// A validator at work under a policy.
 enum Instance {
-    Ready(Box<dyn Validator>),
+    Ready(Held),
+    /// It does not work under this policy, for this reason.
     Skipped(String),
+    /// It broke while it was made or configured.
+    Broken(Fault),
+}
+
+/// A validator whose end is guarded too: what panics while it is dropped must not take us with it.
+pub(super) struct Held(Option<Box<dyn Validator>>);
+
+impl Held {
+    pub(super) fn new(validator: Box<dyn Validator>) -> Self {
+        Held(Some(validator))
+    }
+
+    pub(super) fn describe(&self) -> Option<Description> {
+        self.0.as_ref().map(|validator| validator.describe())
+    }
+
+    fn release(mut self) -> Option<Box<dyn Validator>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(validator) = self.0.take() {
+            // Nothing can be told of it any more: it has given its answers.
+            let _ = catch_unwind(AssertUnwindSafe(move || drop(validator)));
+        }
+    }
 }
 
 /// Shows scenarios to instances of one validator.
@@ -54,8 +83,13 @@ pub struct Examiner {
 pub(super) type InHand = Arc<Mutex<Option<Case>>>;
 
 impl Examiner {
-    pub(super) fn new(maker: Maker, worlds: &[Arc<World>], now: NumericDate, pulse: Pulse) -> Self {
-        let description = maker().describe();
+    pub(super) fn new(
+        maker: Maker,
+        description: Description,
+        worlds: &[Arc<World>],
+        now: NumericDate,
+        pulse: Pulse,
+    ) -> Self {
         Examiner {
             maker,
             description,
@@ -76,7 +110,8 @@ impl Examiner {
     /// what a fuzz target does.
     #[must_use]
     pub fn unwatched(maker: Maker, worlds: &[Arc<World>], calendar: Calendar) -> Self {
-        let mut examiner = Examiner::new(maker, worlds, calendar.now(), Pulse::new()).without_twins();
+        let description = maker().describe();
+        let mut examiner = Examiner::new(maker, description, worlds, calendar.now(), Pulse::new()).without_twins();
         examiner.calendar = calendar;
         examiner
     }
@@ -176,15 +211,8 @@ impl Examiner {
             match happening {
                 Move::Trust { party, policy, at } => {
                     if unfit.is_none() && !alone {
-                        let configured = match own.remove(&party) {
-                            None => self.fresh(&policy),
-                            Some(Instance::Ready(validator)) => self.configure(validator, &policy),
-                            Some(skipped) => Ok(skipped),
-                        };
-                        match configured {
-                            Ok(instance) => own.insert(party.clone(), instance),
-                            Err(fault) => own.insert(party.clone(), Instance::Skipped(format!("configure: {fault}"))),
-                        };
+                        let instance = self.told(own.remove(&party), &policy);
+                        own.insert(party.clone(), instance);
                     }
                     told.entry(party).or_default().push((at, policy));
                 }
@@ -224,8 +252,20 @@ impl Examiner {
         if let Some(instance) = self.sites.remove(site) {
             return Some(instance);
         }
-        let policy = told.last()?.policy;
-        Some(self.fresh(policy).unwrap_or_else(|fault| Instance::Skipped(format!("configure: {fault}"))))
+        Some(self.told(None, told.last()?.policy))
+    }
+
+    /// A new instance under a policy, or the one there is after its trust has changed.
+    fn told(&mut self, instance: Option<Instance>, policy: &TrustPolicy) -> Instance {
+        let configured = match instance {
+            None => self.fresh(policy),
+            Some(Instance::Ready(held)) => match held.release() {
+                Some(validator) => self.configure(validator, policy),
+                None => self.fresh(policy),
+            },
+            Some(other) => Ok(other),
+        };
+        configured.unwrap_or_else(Instance::Broken)
     }
 
     fn fresh(&mut self, policy: &TrustPolicy) -> Result<Instance, Fault> {
@@ -245,7 +285,7 @@ impl Examiner {
             (validator, configured)
         })?;
         Ok(match configured.map_err(tamed)? {
-            Configured::Ready => Instance::Ready(validator),
+            Configured::Ready => Instance::Ready(Held::new(validator)),
             Configured::Skip(reason) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
         })
     }
@@ -287,8 +327,13 @@ impl Examiner {
         told: &[Told<'_>],
     ) -> (Seen, Option<Instance>) {
         let validator = match instance {
-            Some(Instance::Ready(validator)) => validator,
+            Some(Instance::Ready(held)) => held.release(),
             Some(Instance::Skipped(reason)) => return (Seen::Skipped(reason.clone()), Some(Instance::Skipped(reason))),
+            Some(Instance::Broken(fault)) => return (Seen::Fault(fault.clone()), Some(Instance::Broken(fault))),
+            None => None,
+        };
+        let validator = match validator {
+            Some(validator) => validator,
             None => return (Seen::Skipped("no policy was handed over".to_owned()), None),
         };
         let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
@@ -300,7 +345,7 @@ impl Examiner {
                 None => self.judge(case, policy, &presented.provenance, &verdict),
             },
         };
-        (seen, validator.map(Instance::Ready))
+        (seen, validator.map(|validator| Instance::Ready(Held::new(validator))))
     }
 
     fn judge(&self, case: &Case, policy: Option<&TrustPolicy>, provenance: &Provenance, verdict: &Verdict) -> Seen {
@@ -430,26 +475,20 @@ impl Examiner {
     /// Whether a policy twin is accepted; `None` where the validator does not work under that policy.
     fn ask_under(&mut self, policy: &TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
         let digest = policy.digest();
-        let instance = match self.twins.remove(&digest) {
-            Some(instance) => instance,
-            None => self.fresh(policy).ok()?,
-        };
+        let known = self.twins.remove(&digest);
+        let instance = if known.is_some() { known? } else { self.told(None, policy) };
         if self.twins.len() >= MAX_TWINS {
             self.twins.clear();
         }
-        match instance {
-            Instance::Ready(validator) => {
-                let (verdict, validator) = self.ask(validator, token, at);
-                if let Some(validator) = validator {
-                    self.twins.insert(digest, Instance::Ready(validator));
-                }
-                Some(accepted(verdict))
-            }
-            skipped @ Instance::Skipped(_) => {
-                self.twins.insert(digest, skipped);
-                None
-            }
+        let Instance::Ready(held) = instance else {
+            self.twins.insert(digest, instance);
+            return None;
+        };
+        let (verdict, validator) = self.ask(held.release()?, token, at);
+        if let Some(validator) = validator {
+            self.twins.insert(digest, Instance::Ready(Held::new(validator)));
         }
+        Some(accepted(verdict))
     }
 
     /// Whether a token twin is accepted, on a fresh instance.
@@ -461,20 +500,16 @@ impl Examiner {
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, .. } => {
-                    let instance = match own.remove(&party) {
-                        None => self.fresh(&policy).ok()?,
-                        Some(Instance::Ready(validator)) => self.configure(validator, &policy).ok()?,
-                        Some(skipped) => skipped,
-                    };
+                    let instance = self.told(own.remove(&party), &policy);
                     own.insert(party, instance);
                 }
                 Move::Present(presented) => {
-                    let Some(Instance::Ready(validator)) = own.remove(&presented.party) else { return None };
-                    let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
+                    let Some(Instance::Ready(held)) = own.remove(&presented.party) else { return None };
+                    let (verdict, validator) = self.ask(held.release()?, &presented.token, presented.at);
                     if presented.step == step {
                         answer = Some(accepted(verdict));
                     }
-                    own.insert(presented.party.clone(), Instance::Ready(validator?));
+                    own.insert(presented.party.clone(), Instance::Ready(Held::new(validator?)));
                 }
             }
         }

@@ -63,6 +63,8 @@ struct Shared {
 struct Queue {
     waiting: VecDeque<usize>,
     unfinished: usize,
+    /// A panic of our own in a worker.
+    bug: Option<Box<dyn std::any::Any + Send>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -81,14 +83,17 @@ pub(super) fn run(
     hung: &mut dyn FnMut(usize) -> AfterHang,
     tick: &mut dyn FnMut(),
 ) -> bool {
-    let queue = Queue { waiting: (0..tasks).collect(), unfinished: tasks };
+    let queue = Queue { waiting: (0..tasks).collect(), unfinished: tasks, bug: None };
     let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new() });
     let mut workers: Vec<Worker> = (0..jobs.clamp(1, tasks.max(1))).map(|_| Worker::start(&shared, work)).collect();
     let mut abandoned = 0;
     let pause = (timeout / 8).clamp(Duration::from_millis(5), Duration::from_millis(50));
     let finished = loop {
         {
-            let guard = lock(&shared.queue);
+            let mut guard = lock(&shared.queue);
+            if let Some(panic) = guard.bug.take() {
+                std::panic::resume_unwind(panic);
+            }
             if guard.unfinished == 0 {
                 break true;
             }
@@ -148,7 +153,13 @@ impl Worker {
                     }
                 };
                 *lock(&current) = Some(next);
-                work(next, &pulse);
+                // What panics here is our own: validators are guarded where they are called.
+                let ours = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(next, &pulse)));
+                if let Err(panic) = ours {
+                    lock(&shared.queue).bug = Some(panic);
+                    shared.changed.notify_all();
+                    return;
+                }
                 if pulse.is_abandoned() {
                     return;
                 }

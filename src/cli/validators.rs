@@ -65,10 +65,7 @@ pub(super) fn named(name: &str) -> Result<Named, Error> {
 }
 
 /// The time of forging. A validator that reads the machine's clock cannot be shown tokens of another time.
-pub(super) fn time<'n>(
-    args: &WorldArgs,
-    subjects: impl IntoIterator<Item = &'n Named>,
-) -> Result<NumericDate, Error> {
+pub(super) fn time<'n>(args: &WorldArgs, subjects: impl IntoIterator<Item = &'n Named>) -> Result<NumericDate, Error> {
     let Some(now) = args.now else { return Ok(clock::now()) };
     for subject in subjects {
         if (subject.maker)().describe().clock == Clock::System {

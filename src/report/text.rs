@@ -82,7 +82,8 @@ fn result_line(run: &Run) -> String {
         Exit::Bug => (RED, "a bug of wrongkey's own"),
     };
     let code = run.exit.code();
-    let code = if run.forgiven && code != 0 { format!("(exit 0, for --exit-zero; {code})") } else { format!("(exit {code})") };
+    let code =
+        if run.forgiven && code != 0 { format!("(exit 0, for --exit-zero; {code})") } else { format!("(exit {code})") };
     format!("{} {}", paint(style, format!("result: {text}")), paint(DIM, code))
 }
 

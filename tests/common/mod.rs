@@ -32,6 +32,11 @@ pub(crate) fn worlds() -> Vec<Arc<World>> {
     World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect()
 }
 
+/// The shipped worlds, shared: what was signed once need not be signed again.
+pub(crate) fn shared_worlds() -> Vec<Arc<World>> {
+    WORLDS.clone()
+}
+
 /// The atlas of the shipped worlds.
 pub(crate) fn atlas() -> Arc<Atlas> {
     static ATLAS: LazyLock<Arc<Atlas>> = LazyLock::new(|| Arc::new(Atlas::of(&WORLDS)));

@@ -47,7 +47,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(AlgorithmFromHeader, &[AlgorithmAllowed], "ps256-by-an-rs256-key"),
     accepts(JwkAlgIgnored, &[AlgorithmAllowed], "ps256-by-a-key-listed-for-rs256"),
     accepts(EmbeddedJwkTrusted, &[KeyBelongsToIssuer], "key-in-the-header"),
-    accepts(LookupByKidEmptySecret, &[KeyBelongsToIssuer], "empty-secret"),
+    accepts(LookupByKidEmptySecret, &[KeyBelongsToIssuer], "nothing-under-an-unknown-kid"),
     accepts(UseEncAccepted, &[KeyUsePermits], "encryption-key"),
     accepts(KeyOpsIgnored, &[KeyUsePermits], "wrapping-key"),
     accepts(ShortKeysAccepted, &[KeyAcceptable], "rsa-1024"),

@@ -5,7 +5,7 @@ use crate::generate::acts::{drop_header, json, mangle, set_header, sign_now, sig
 use crate::generate::site::{Site, Trust, is_rsa, is_secret};
 use crate::jose::{Family, Hash, Layout, Primitive};
 use crate::rule::Rule;
-use crate::scenario::{Act, Kid, Mangle, Scenario, SignWith, Value};
+use crate::scenario::{Act, Kid, Mangle, PublicText, Scenario, SignWith, Value};
 use crate::world::Key;
 
 pub(super) const CLASSES: &[Class] = &[
@@ -83,6 +83,13 @@ pub(super) const CLASSES: &[Class] = &[
             other_algorithms(site, |key| key.jwk.alg.is_none(), move |_| named(&["RS512"]))
         },
     },
+    Class {
+        id: "AL-18",
+        title: "HMAC keyed with nothing, under the `kid` of a key, under one that nobody has, and under none.",
+        aims: Some(Rule::KeyBelongsToIssuer),
+        source: "RFC 7518 section 3.2; CVE-2026-45363",
+        build: |site| site.trusts().flat_map(empty_secret).collect(),
+    },
 ];
 
 fn tokens(site: Site<'_>, lists: &[Vec<Act>]) -> Vec<Scenario> {
@@ -117,6 +124,14 @@ fn public_text_as_secret(site: Site<'_>, layouts: &[Layout], wanted: fn(&Key) ->
         scenarios.extend(layouts.iter().map(|&layout| trust.token(vec![sign_public_text(key, layout, None)])));
     }
     scenarios
+}
+
+/// A lookup that finds no key must not hand out an empty one.
+fn empty_secret(trust: Trust<'_>) -> Vec<Scenario> {
+    let Some(key) = trust.honest_keys().into_iter().find(|key| !is_secret(key)) else { return Vec::new() };
+    let secret = PublicText { of: key.alias.clone(), layout: Layout::Empty };
+    let by = |kid| Act::SignWith(SignWith { key: None, secret: Some(secret.clone()), alg: None, kid });
+    trust.tokens([Kid::Own, Kid::Text("nobody".to_owned()), Kid::None].map(|kid| vec![by(kid)]))
 }
 
 fn other_padding(alg: &Primitive) -> Option<Primitive> {
