@@ -27,6 +27,7 @@ use crate::rule::Rule;
 use crate::validator::{Description, Fault, Maker};
 use crate::world::World;
 use case::SiteId;
+use conclude::Groups;
 use examine::InHand;
 use pool::{AfterHang, Pulse};
 use std::collections::BTreeMap;
@@ -95,7 +96,58 @@ struct Chunk {
     /// Sites at which the first or the last honest token was refused.
     closed_badly: BTreeMap<SiteId, String>,
     unplayable: Vec<(usize, String)>,
-    finished: bool,
+    /// What is left of the entries once the chunk is over: a campaign of millions must not keep millions of them.
+    summary: Summary,
+}
+
+/// What a chunk, or the chunks so far, came to.
+#[derive(Default)]
+struct Summary {
+    tally: Tally,
+    groups: Groups,
+    first_cross_issuer: Option<usize>,
+    unplayable: Vec<(String, String)>,
+}
+
+/// Most scenarios that are named when they cannot be played.
+const MAX_UNPLAYABLE: usize = 100;
+
+impl Summary {
+    fn merge(&mut self, other: Summary) {
+        self.tally.merge(other.tally);
+        self.groups.merge(other.groups);
+        self.first_cross_issuer = self.first_cross_issuer.or(other.first_cross_issuer);
+        self.unplayable.extend(other.unplayable);
+        self.unplayable.truncate(MAX_UNPLAYABLE);
+    }
+}
+
+impl Chunk {
+    /// Counts the entries and lets them go.
+    fn sum_up(&mut self, plan: &Plan, description: &Description) {
+        let summary = &mut self.summary;
+        for (index, why) in self.unplayable.drain(..) {
+            summary.unplayable.push((plan.stream.name_of(index), why));
+        }
+        for (site, why) in &self.closed_badly {
+            summary.tally.closed_badly(site, why);
+        }
+        for mut entry in self.entries.drain(..) {
+            if let (Seen::Rejected(evidence), Some(why)) =
+                (&mut entry.case.seen, self.closed_badly.get(&entry.case.site))
+                && let Evidence::Confirmed(kind) = *evidence
+            {
+                *evidence = Evidence::TwinRefused(kind, format!("an honest token was refused afterwards: {why}"));
+            }
+            summary.tally.count(plan, description, &entry);
+            if let Some((kind, rules)) = entry.case.wrong() {
+                if kind == Kind::FalseAccept && rules.contains(&Rule::KeyBelongsToIssuer) {
+                    summary.first_cross_issuer.get_or_insert(entry.index);
+                }
+                summary.groups.add(plan, entry, kind, rules);
+            }
+        }
+    }
 }
 
 /// A case and the stream index it came from.
@@ -170,7 +222,8 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
         let mut chunk = lock(&chunks[task]);
         if let Some(mut case) = lock(&in_hand[task]).take() {
             case.seen = Seen::Fault(Fault::Hang(timeout_ms));
-            let index = task * CHUNK + chunk.next;
+            // Past the end stand the closing honest tokens.
+            let index = (task * CHUNK + chunk.next).min(plan.stream.len() - 1);
             chunk.entries.push(Entry { index, case });
         }
         chunk.next += 1;
@@ -179,36 +232,14 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
     };
     let finished = pool::run(count, plan.jobs, plan.timeout, &progress.stop, &work, &mut hung, tick);
     let interrupted = progress.stop.load(Ordering::Acquire);
-    let mut tally = Tally::new(plan);
-    let mut entries = Vec::new();
-    let mut unplayable = Vec::new();
+    let mut summary = Summary { tally: Tally::new(plan), ..Summary::default() };
     for chunk in chunks.iter() {
-        let chunk = std::mem::take(&mut *lock(chunk));
-        for (index, why) in chunk.unplayable {
-            unplayable.push((plan.stream.name_of(index), why));
-        }
-        for (site, why) in &chunk.closed_badly {
-            tally.closed_badly(site, why);
-        }
-        for mut entry in chunk.entries {
-            if let (Seen::Rejected(evidence), Some(why)) =
-                (&mut entry.case.seen, chunk.closed_badly.get(&entry.case.site))
-                && let Evidence::Confirmed(kind) = *evidence
-            {
-                *evidence = Evidence::TwinRefused(kind, format!("an honest token was refused afterwards: {why}"));
-            }
-            tally.count(plan, &description, &entry);
-            if entry.case.wrong().is_some() {
-                entries.push(entry);
-            }
-        }
+        let mut chunk = lock(chunk);
+        chunk.sum_up(plan, &description);
+        summary.merge(std::mem::take(&mut chunk.summary));
     }
-    let first_cross_issuer = entries.iter().find(|entry| {
-        let wrong = entry.case.wrong();
-        wrong.is_some_and(|(kind, rules)| kind == Kind::FalseAccept && rules.contains(&Rule::KeyBelongsToIssuer))
-    });
-    let first_cross_issuer = first_cross_issuer.map(|entry| entry.index);
-    let findings = conclude::findings(plan, maker, &description, &entries, &progress.stop, tick);
+    let Summary { tally, groups, first_cross_issuer, unplayable } = summary;
+    let findings = conclude::findings(plan, maker, &description, groups, &progress.stop, tick);
     Ok(Outcome {
         description,
         tally,
@@ -263,7 +294,10 @@ fn run_chunk(
         }
         honest(plan, &mut examiner, chunk, &site, usize::MAX / 2 - number, pulse);
     }
-    lock(chunk).finished = true;
+    let mut chunk = lock(chunk);
+    if !pulse.is_abandoned() {
+        chunk.sum_up(plan, examiner.description());
+    }
 }
 
 /// Shows an honest token at a site. Refused, it takes the worth from what was rejected there in this chunk.

@@ -10,6 +10,7 @@ use crate::jose::NumericDate;
 use crate::judgement::{Exit, Judgement};
 use crate::waiver::{Config, Waiver};
 use crate::world::World;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One run of `wrongkey test`.
@@ -21,6 +22,8 @@ pub struct Run {
     pub seed: u64,
     /// The worlds.
     pub worlds: Vec<Arc<World>>,
+    /// World and issuer of those in whose name nobody here can sign: nothing is shown of tokens that claim them.
+    pub unsigned: BTreeSet<(String, String)>,
     /// Configuration and waivers.
     pub config: Config,
     /// The sensitivity control: a recipe known to be wrong, which must be found wrong.
@@ -56,6 +59,8 @@ pub struct Control {
     pub found: Option<Finding>,
     /// After how many scenarios of the catalogue it first showed.
     pub after: Option<usize>,
+    /// Whether any token was such that its mistake would show.
+    pub tried: bool,
 }
 
 /// A validator and what is to be made of it.

@@ -117,8 +117,10 @@ fn a_hang_in_configure_is_left_behind() {
 fn a_validator_that_panics_or_hangs_when_it_is_made_is_told_so() {
     let panics = judge(Arc::new(|| panic!("not today")));
     assert!(panics.unwrap_err().to_string().contains("panics or hangs when it is made"));
-    let hangs = judge(Arc::new(|| loop {
-        std::thread::sleep(Duration::from_secs(60));
+    let hangs = judge(Arc::new(|| {
+        loop {
+            std::thread::sleep(Duration::from_secs(60));
+        }
     }));
     assert!(hangs.unwrap_err().to_string().contains("panics or hangs when it is made"));
 }

@@ -2,24 +2,36 @@
 //!
 //! The input is a scenario file; what a mutation changes is one thing in the scenario. The validators are the reference and
 //! the recipes, whose known findings the repository's `wrongkey.toml` waives. With `WRONGKEY_FUZZ=NAME,NAME` they are the
-//! named ones and nothing is waived. Without a fuzzer the program plays the files and folders that are its arguments.
+//! named ones and nothing is waived; with `WRONGKEY_FUZZ_RULE=RULE` only what breaks that rule counts. Without a fuzzer
+//! the program plays the files and folders that are its arguments.
 
 #![cfg_attr(fuzzing, no_main)]
 
+use wrongkey::error::Error;
 use wrongkey::harness::fuzz::ScenarioTarget;
+use wrongkey::rule::Rule;
 
 fn target() -> ScenarioTarget {
-    let names = std::env::var("WRONGKEY_FUZZ").ok();
-    ScenarioTarget::named(names.as_deref(), include_str!("../../wrongkey.toml")).unwrap_or_else(|error| {
+    from_environment().unwrap_or_else(|error| {
         eprintln!("scenario: {error}");
         std::process::exit(2)
     })
+}
+
+fn from_environment() -> Result<ScenarioTarget, Error> {
+    let names = std::env::var("WRONGKEY_FUZZ").ok();
+    let target = ScenarioTarget::named(names.as_deref(), include_str!("../../wrongkey.toml"))?;
+    let Ok(name) = std::env::var("WRONGKEY_FUZZ_RULE") else { return Ok(target) };
+    let rule = Rule::ALL.iter().find(|rule| rule.name() == name);
+    let rule = rule.ok_or_else(|| Error::Usage(format!("there is no rule `{name}`: `wrongkey list rules`")))?;
+    Ok(target.looking_for(*rule))
 }
 
 #[cfg(fuzzing)]
 mod fuzzed {
     use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
     use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use wrongkey::harness::fuzz::ScenarioTarget;
 
     thread_local! {
@@ -27,10 +39,16 @@ mod fuzzed {
     }
 
     fuzz_target!(
-        // The hook ends the process inside any panic; a validator's own is caught, and is an answer like others.
+        // libFuzzer's hook ends the process inside any panic; a validator's own is an answer to be judged like others.
         init: drop(std::panic::take_hook()),
         |input: &[u8]| -> Corpus {
-            if TARGET.with_borrow_mut(|target| target.run(input)) { Corpus::Keep } else { Corpus::Reject }
+            let run = AssertUnwindSafe(|| TARGET.with_borrow_mut(|target| target.run(input)));
+            match catch_unwind(run) {
+                Ok(true) => Corpus::Keep,
+                Ok(false) => Corpus::Reject,
+                // The message is out, and libFuzzer keeps the input of a process that aborts.
+                Err(_) => std::process::abort(),
+            }
         }
     );
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::finding::{self, Finding, Kind, Relation, Twin, TwinKind};
 use crate::jose::NumericDate;
 use crate::rule::Rule;
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Act, Scenario, Step};
 use crate::shrink::shrink;
 use crate::validator::{Description, Maker};
 use crate::world::World;
@@ -45,11 +45,11 @@ pub(super) fn findings(
     plan: &Plan,
     maker: &Maker,
     description: &Description,
-    entries: &[Entry],
+    groups: Groups,
     stop: &AtomicBool,
     tick: &mut dyn FnMut(),
 ) -> Vec<Finding> {
-    let groups: Arc<Vec<Group>> = Arc::new(group(plan, entries));
+    let groups: Arc<Vec<Group>> = Arc::new(groups.worth_a_finding());
     let results: Arc<Vec<Mutex<Option<Shrunk>>>> = Arc::new(groups.iter().map(|_| Mutex::default()).collect());
     let work = {
         let (groups, results, plan, maker) =
@@ -96,41 +96,70 @@ pub(super) fn findings(
     findings
 }
 
-/// Groups what looks alike, in the order of the stream, and leaves out what smaller sets of rules explain: where a token that
-/// breaks A and one that breaks B are both accepted, one that breaks both says nothing new.
-fn group(plan: &Plan, entries: &[Entry]) -> Vec<Group> {
-    let mut groups: BTreeMap<Likeness, Group> = BTreeMap::new();
-    for entry in entries {
-        let Some((kind, rules)) = entry.case.wrong() else { continue };
+/// Most ways to act that are told apart among wrong answers of one kind, by the same rules and relation.
+const MAX_WAYS: usize = 64;
+
+/// Wrong answers by likeness; the first in the stream stands for all.
+#[derive(Default)]
+pub(super) struct Groups(BTreeMap<Likeness, Group>);
+
+impl Groups {
+    pub(super) fn add(&mut self, plan: &Plan, entry: Entry, kind: Kind, rules: BTreeSet<Rule>) {
         let item = plan.stream.nth(entry.index);
-        let mut acts: Vec<&'static str> =
-            item.scenario.steps.iter().filter(|step| !matches!(step, Step::Present(_))).map(Step::kind).collect();
-        acts.extend(
-            item.scenario.presents().flat_map(|(_, present)| present.acts.iter().map(crate::scenario::Act::kind)),
-        );
+        let steps = item.scenario.steps.iter().filter(|step| !matches!(step, Step::Present(_))).map(Step::kind);
+        let acts = item.scenario.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind));
+        let acts = steps.chain(acts).collect();
         let likeness = Likeness { kind, rules, relation: entry.case.relation, acts };
-        let group = groups.entry(likeness.clone()).or_insert_with(|| Group {
-            likeness,
-            first: entry.clone(),
-            classes: BTreeSet::new(),
-            count: 0,
-        });
-        group.count += 1;
-        if let Phase::Catalogue(id) = item.phase {
-            group.classes.insert(id.to_owned());
+        let classes = match item.phase {
+            Phase::Catalogue(id) => BTreeSet::from([id.to_owned()]),
+            _ => BTreeSet::new(),
+        };
+        self.put(Group { likeness, first: entry, classes, count: 1 });
+    }
+
+    /// Takes in what later chunks found.
+    pub(super) fn merge(&mut self, later: Groups) {
+        for group in later.0.into_values() {
+            self.put(group);
         }
     }
-    let sets: BTreeSet<BTreeSet<Rule>> =
-        groups.keys().filter(|likeness| likeness.kind == Kind::FalseAccept).map(|l| l.rules.clone()).collect();
-    let explained = |likeness: &Likeness| {
-        let smaller = sets.iter().filter(|set| set.len() < likeness.rules.len() && set.is_subset(&likeness.rules));
-        let union: BTreeSet<Rule> = smaller.flatten().copied().collect();
-        likeness.kind == Kind::FalseAccept && likeness.rules.len() > 1 && union == likeness.rules
-    };
-    let mut groups: Vec<Group> = groups.into_values().filter(|group| !explained(&group.likeness)).collect();
-    // Of findings with one origin the first in the stream stands for all.
-    groups.sort_by_key(|group| group.first.index);
-    groups
+
+    fn put(&mut self, group: Group) {
+        let alike = |known: &&Likeness| {
+            let Likeness { kind, rules, relation, .. } = known;
+            (*kind, rules, *relation) == (group.likeness.kind, &group.likeness.rules, group.likeness.relation)
+        };
+        let full = !self.0.contains_key(&group.likeness) && self.0.keys().filter(alike).count() >= MAX_WAYS;
+        let key = match self.0.keys().find(alike) {
+            Some(first) if full => first.clone(),
+            _ => group.likeness.clone(),
+        };
+        match self.0.get_mut(&key) {
+            Some(known) => {
+                known.count += group.count;
+                known.classes.extend(group.classes);
+            }
+            None => {
+                self.0.insert(key, group);
+            }
+        }
+    }
+
+    /// In the order of the stream, without what smaller sets of rules explain: where a token that breaks A and one that
+    /// breaks B are both accepted, one that breaks both says nothing new.
+    fn worth_a_finding(self) -> Vec<Group> {
+        let accepts = self.0.keys().filter(|likeness| likeness.kind == Kind::FalseAccept);
+        let sets: BTreeSet<BTreeSet<Rule>> = accepts.map(|likeness| likeness.rules.clone()).collect();
+        let explained = |likeness: &Likeness| {
+            let smaller = sets.iter().filter(|set| set.len() < likeness.rules.len() && set.is_subset(&likeness.rules));
+            let union: BTreeSet<Rule> = smaller.flatten().copied().collect();
+            likeness.kind == Kind::FalseAccept && likeness.rules.len() > 1 && union == likeness.rules
+        };
+        let mut groups: Vec<Group> = self.0.into_values().filter(|group| !explained(&group.likeness)).collect();
+        // Of findings with one origin the first in the stream stands for all.
+        groups.sort_by_key(|group| group.first.index);
+        groups
+    }
 }
 
 fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &Group, pulse: &Pulse) -> Shrunk {

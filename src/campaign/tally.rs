@@ -25,6 +25,45 @@ pub struct RuleTally {
     pub faults: u64,
 }
 
+impl RuleTally {
+    fn merge(&mut self, later: RuleTally) {
+        self.alone += later.alone;
+        self.confirmed += later.confirmed;
+        self.accepted += later.accepted;
+        self.inconclusive += later.inconclusive;
+        self.no_twin += later.no_twin;
+        self.faults += later.faults;
+    }
+}
+
+/// Most reasons that are kept for the refusal of a class's twins.
+const MAX_REASONS: usize = 3;
+
+impl ClassTally {
+    fn merge(&mut self, later: ClassTally) {
+        self.presented += later.presented;
+        self.accepted += later.accepted;
+        self.confirmed += later.confirmed;
+        self.inconclusive += later.inconclusive;
+        self.no_twin += later.no_twin;
+        self.open += later.open;
+        self.wrong += later.wrong;
+        self.faults += later.faults;
+        for why in later.refused_twins {
+            self.twin_refused(why);
+        }
+        for (reason, count) in later.skipped {
+            *self.skipped.entry(reason).or_default() += count;
+        }
+    }
+
+    fn twin_refused(&mut self, why: String) {
+        if self.refused_twins.len() < MAX_REASONS {
+            self.refused_twins.insert(why);
+        }
+    }
+}
+
 /// Counts of one class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClassTally {
@@ -162,6 +201,34 @@ impl Tally {
         }
     }
 
+    /// Adds what later chunks counted.
+    pub(super) fn merge(&mut self, later: Tally) {
+        for (rule, counts) in later.rules {
+            self.rules.entry(rule).or_default().merge(counts);
+        }
+        for (class, counts) in later.classes {
+            self.classes.entry(class).or_default().merge(counts);
+        }
+        for (world, cells) in later.matrix {
+            let own = self.matrix.entry(world).or_default();
+            for (at, cell) in cells {
+                let own = own.entry(at).or_default();
+                own.presented += cell.presented;
+                own.accepted += cell.accepted;
+                own.wrong += cell.wrong;
+            }
+        }
+        self.baseline_accepted += later.baseline_accepted;
+        self.baseline_failures.extend(later.baseline_failures);
+        self.sites_skipped.extend(later.sites_skipped);
+        self.closed_badly.extend(later.closed_badly);
+        self.presented += later.presented;
+        self.open = (self.open.0 + later.open.0, self.open.1 + later.open.1);
+        self.unidentified += later.unidentified;
+        self.wrong += later.wrong;
+        self.faults += later.faults;
+    }
+
     fn count_rule(&mut self, case: &Case) {
         let Some(rule) = case.expectation.alone() else { return };
         let tally = self.rules.entry(rule).or_default();
@@ -184,9 +251,7 @@ impl Tally {
             Seen::Rejected(Evidence::Confirmed(_)) => tally.confirmed += 1,
             Seen::Rejected(Evidence::TwinRefused(_, why)) => {
                 tally.inconclusive += 1;
-                if tally.refused_twins.len() < 3 {
-                    tally.refused_twins.insert(why.clone());
-                }
+                tally.twin_refused(why.clone());
             }
             Seen::Rejected(Evidence::NoTwin) => tally.no_twin += 1,
             Seen::Open { .. } => tally.open += 1,

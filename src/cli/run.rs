@@ -6,7 +6,7 @@ use super::store::{Store, check_report, write};
 use super::validators::{Named, named, time, worlds};
 use crate::campaign::{self, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::error::Error;
-use crate::generate::{Class, classes};
+use crate::generate::{Class, Site, classes};
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::policy::KeySource;
 use crate::report::{Control, Judged, Run, json, text};
@@ -14,6 +14,7 @@ use crate::rule::Rule;
 use crate::waiver::Config;
 use crate::world::World;
 use globset::{Glob, GlobMatcher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +33,8 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     for path in &args.reports {
         check_report(path)?;
     }
-    let mut store = Store::check(&args.out)?;
+    let unsigned = unsigned(&selection.sites(&worlds));
+    let mut store = Store::check(&args.out, world_files(args, &worlds))?;
     let stream = Arc::new(Stream::new(&worlds, &selection, Vec::new(), args.random as usize, args.seed));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let plan = Plan {
@@ -71,7 +73,7 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     }
     if progress.stop.load(Ordering::Acquire) {
         exits.push(Exit::Interrupted);
-    } else if control.as_ref().is_some_and(|control| control.found.is_none() && control_applies(control)) {
+    } else if control.as_ref().is_some_and(|control| control.found.is_none() && control.tried) {
         exits.push(Exit::Inconclusive);
     }
     let exit = Exit::worst(exits);
@@ -79,6 +81,7 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
         now,
         seed: args.seed,
         worlds,
+        unsigned,
         config,
         control,
         validators,
@@ -103,6 +106,26 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
         (true, true) => Exit::Clean,
         (true, false) => exit,
     })
+}
+
+/// The files of those worlds that are not shipped, by the worlds' names.
+fn world_files(args: &TestArgs, worlds: &[Arc<World>]) -> BTreeMap<String, PathBuf> {
+    let named = args.world.worlds.iter().zip(worlds);
+    let own = named.filter(|(name, _)| !World::shipped_names().any(|shipped| shipped == *name));
+    own.map(|(file, world)| (world.name.clone(), PathBuf::from(file))).collect()
+}
+
+/// Issuers in whose name nobody here can sign: no token claims them, so nothing is shown of them.
+fn unsigned(sites: &[Site<'_>]) -> BTreeSet<(String, String)> {
+    let mut unsigned = BTreeSet::new();
+    for site in sites {
+        for trust in &site.party.issuers {
+            if site.world.honest_keys(site.party, trust).next().is_none() {
+                unsigned.insert((site.world.name.clone(), trust.alias.clone()));
+            }
+        }
+    }
+    unsigned
 }
 
 /// Which part of the worlds and classes was asked for.
@@ -139,12 +162,6 @@ fn subjects(args: &TestArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
     Ok((None, first.map(|(_, name)| named(name)).collect::<Result<_, _>>()?))
 }
 
-/// The control can only be found where something was presented that shows it.
-fn control_applies(control: &Control) -> bool {
-    let cross = control.outcome.tally.rules.get(&Rule::KeyBelongsToIssuer);
-    cross.is_some_and(|tally| tally.alone > 0)
-}
-
 fn judge_control(
     plan: &Plan,
     control: &Named,
@@ -157,7 +174,8 @@ fn judge_control(
     let found = shows_cross_issuer(&outcome.findings).cloned();
     let baseline = (0..plan.stream.len()).take_while(|&i| plan.stream.nth(i).phase == Phase::Baseline).count();
     let after = outcome.first_cross_issuer.map(|index| index.saturating_sub(baseline) + 1);
-    Ok(Control { outcome, found, after })
+    let tried = outcome.tally.rules.get(&Rule::KeyBelongsToIssuer).is_some_and(|tally| tally.alone > 0);
+    Ok(Control { outcome, found, after, tried })
 }
 
 fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &TestArgs) -> Result<Outcome, Error> {

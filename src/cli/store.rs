@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::finding::{Finding, file_name};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folder inside the output folder.
@@ -10,6 +11,8 @@ const FINDINGS: &str = "findings";
 /// Where the findings of a run go.
 pub(super) struct Store {
     out: PathBuf,
+    /// World files by the names of their worlds: to see a finding again takes its world.
+    files: BTreeMap<String, PathBuf>,
     written: bool,
     failed: Option<Error>,
 }
@@ -18,7 +21,7 @@ impl Store {
     /// Makes sure that findings can go there, and writes nothing yet.
     ///
     /// Only a former run is ever moved aside, so a folder that holds anything else is refused.
-    pub(super) fn check(out: &Path) -> Result<Store, Error> {
+    pub(super) fn check(out: &Path, files: BTreeMap<String, PathBuf>) -> Result<Store, Error> {
         let shown = out.display();
         let refuse = |problem: &str| Err(Error::Usage(format!("--out: {shown} {problem}")));
         if let Some(file) = out.ancestors().find(|path| path.is_file()) {
@@ -36,7 +39,7 @@ impl Store {
                 return refuse("holds a former run, which cannot be moved aside from there: name a new folder");
             }
         }
-        Ok(Store { out: out.to_owned(), written: false, failed: None })
+        Ok(Store { out: out.to_owned(), files, written: false, failed: None })
     }
 
     /// Moves a former run aside; nothing is deleted.
@@ -75,6 +78,9 @@ impl Store {
         let name = file_name(&finding.origin);
         let path = folder.join(&name);
         finding.reproduce = finding.reproduce.replace(&name, &shell_word(&path));
+        if let Some(file) = self.files.get(&finding.scenario.world) {
+            finding.reproduce.push_str(&format!(" --world {}", shell_word(file)));
+        }
         let mut text = serde_json::to_string_pretty(finding).unwrap_or_default();
         text.push('\n');
         write(&path, &text)?;

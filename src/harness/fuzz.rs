@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::finding::{Kind, origin, tame};
 use crate::generate::{self, Atlas};
 use crate::jose::NumericDate;
+use crate::rule::Rule;
 use crate::scenario::Scenario;
 use crate::validator::flawed::{self, Flaw};
 use crate::validator::recipe::recipes;
@@ -25,8 +26,15 @@ pub const NOW: NumericDate = NumericDate(1_790_000_000);
 /// Judges scenarios by the oracle, and panics at the first wrong answer that no waiver excuses.
 pub struct ScenarioTarget {
     examiners: Vec<Examiner>,
-    waivers: Vec<Waiver>,
+    excuses: Excuses,
     atlas: Atlas,
+}
+
+/// Which wrong answers are no reason to panic.
+struct Excuses {
+    waivers: Vec<Waiver>,
+    /// All that do not break this rule.
+    other_than: Option<Rule>,
 }
 
 /// What came of one input.
@@ -49,7 +57,15 @@ impl ScenarioTarget {
         let calendar = Calendar::Timeless(NOW);
         let examiner = |maker: &Maker| Examiner::unwatched(Arc::clone(maker), &worlds, calendar);
         let atlas = Atlas::of(&worlds).with_clock_standing_still();
-        ScenarioTarget { examiners: makers.iter().map(examiner).collect(), waivers, atlas }
+        let excuses = Excuses { waivers, other_than: None };
+        ScenarioTarget { examiners: makers.iter().map(examiner).collect(), excuses, atlas }
+    }
+
+    /// The same, passing over wrong answers that do not break this rule: for measuring how soon one mistake is found.
+    #[must_use]
+    pub fn looking_for(mut self, rule: Rule) -> Self {
+        self.excuses.other_than = Some(rule);
+        self
     }
 
     /// A target for the reference and every recipe, with the waivers of a `wrongkey.toml`; or for the validators of a list
@@ -95,11 +111,11 @@ impl ScenarioTarget {
                 Ok(cases) => cases,
                 Err(error) => return Played::Unplayable(error.to_string()),
             };
-            if cases.iter().any(|case| blamed(examiner, &scenario, case, &self.waivers).is_some()) {
+            if cases.iter().any(|case| blamed(examiner, &scenario, case, &self.excuses).is_some()) {
                 // Once more on fresh instances: what only the inputs before it explain would not reproduce.
                 examiner.forget();
                 let cases = examiner.examine(&scenario, 0).unwrap_or_default();
-                let wrong = cases.iter().find_map(|case| blamed(examiner, &scenario, case, &self.waivers));
+                let wrong = cases.iter().find_map(|case| blamed(examiner, &scenario, case, &self.excuses));
                 if let Some(message) = wrong {
                     return Played::Wrong(message);
                 }
@@ -147,8 +163,12 @@ fn answered(seen: &Seen) -> &'static str {
 }
 
 /// What to say of a wrong answer that no waiver excuses.
-fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, waivers: &[Waiver]) -> Option<String> {
+fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, excuses: &Excuses) -> Option<String> {
     let (kind, rules) = case.wrong()?;
+    if excuses.other_than.is_some_and(|rule| !rules.contains(&rule)) {
+        return None;
+    }
+    let waivers = &excuses.waivers;
     let description = examiner.description();
     let origin = origin(&description.name, kind, &rules, scenario, case.relation);
     let wrong = Wrong { validator: &description.name, rules: &rules, classes: &BTreeSet::new(), origin: &origin };
@@ -156,7 +176,7 @@ fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, waivers: &[Waiv
         return None;
     }
     // A rule that is waived for this validator stays waived beside others: tokens that break only the others are tried as well.
-    let unexcused = |rule: &&crate::rule::Rule| !waivers.iter().any(|w| w.excuses_rule(&description.name, **rule, NOW));
+    let unexcused = |rule: &&Rule| !waivers.iter().any(|w| w.excuses_rule(&description.name, **rule, NOW));
     if kind == Kind::FalseAccept && rules.iter().filter(unexcused).count() < rules.len() {
         return None;
     }

@@ -17,6 +17,7 @@ struct Document<'r> {
     now: i64,
     seed: u64,
     worlds: Vec<WorldLine<'r>>,
+    issuers_without_private_key: Vec<String>,
     waived_critical: Vec<&'r str>,
     sensitivity_control: Option<ControlPart<'r>>,
     validators: Vec<ValidatorPart<'r>>,
@@ -34,6 +35,7 @@ struct WorldLine<'r> {
 struct ControlPart<'r> {
     validator: &'r str,
     version: &'r str,
+    tried: bool,
     found: Option<&'r Finding>,
     after_scenarios: Option<usize>,
 }
@@ -98,10 +100,12 @@ pub fn render(run: &Run) -> String {
         now: run.now.0,
         seed: run.seed,
         worlds: run.worlds.iter().map(|w| WorldLine { name: &w.name, digest: &w.digest, seed: w.seed }).collect(),
+        issuers_without_private_key: run.unsigned.iter().map(|(world, issuer)| format!("{world} {issuer}")).collect(),
         waived_critical: run.waived_critical().map(|waiver| waiver.text.as_str()).collect(),
-        sensitivity_control: run.control.as_ref().map(|Control { outcome, found, after }| ControlPart {
+        sensitivity_control: run.control.as_ref().map(|Control { outcome, found, after, tried }| ControlPart {
             validator: &outcome.description.name,
             version: &outcome.description.version,
+            tried: *tried,
             found: found.as_ref(),
             after_scenarios: *after,
         }),

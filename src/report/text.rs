@@ -46,6 +46,13 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
             run.now
         );
     }
+    for (world, issuer) in &run.unsigned {
+        let _ = writeln!(
+            out,
+            "{} {world} has no private key of issuer {issuer}: no token claims it, and nothing is shown of it\n",
+            paint(YELLOW, "gap:")
+        );
+    }
     if let Some(control) = &run.control {
         control_part(&mut out, control, quiet);
     }
@@ -109,12 +116,12 @@ fn control_part(out: &mut String, control: &Control, quiet: bool) {
             }
         }
         None => {
-            let _ = writeln!(
-                out,
-                "{} {name}: {}",
-                paint(BOLD, "sensitivity control"),
+            let what = if control.tried {
                 paint(RED, "NOT FOUND: this run could not have seen the mistake")
-            );
+            } else {
+                paint(DIM, "not tried: no token of this run would show its mistake")
+            };
+            let _ = writeln!(out, "{} {name}: {what}", paint(BOLD, "sensitivity control"));
         }
     }
     out.push('\n');

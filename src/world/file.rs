@@ -310,10 +310,12 @@ impl Reader<'_> {
             }
             (None, None, None, None, Some(table)) => {
                 let json = serde_json::to_value(table).map_err(|error| self.wrong(place, error.to_string()))?;
-                if json.get("d").is_some() {
-                    return Err(
-                        self.wrong(place, "`public-jwk` holds a private key (`d`): use `private-pem`".to_owned())
-                    );
+                // RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: a secret is private too.
+                if let Some(member) =
+                    ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().find(|m| json.get(m).is_some())
+                {
+                    let problem = format!("`public-jwk` holds a private key (`{member}`): use `private-pem`");
+                    return Err(self.wrong(place, problem));
                 }
                 let jwk = serde_json::from_value(json).map_err(|error| self.wrong(place, error.to_string()))?;
                 Ok((jwk, None))

@@ -1,0 +1,169 @@
+//! What a rejection is worth: its twin is looked for, and shown.
+
+use super::{Examiner, Held, Instance, MAX_ANSWER};
+use crate::campaign::case::{Case, Evidence, Seen, TwinNote};
+use crate::finding::{Kind, TwinKind, tame};
+use crate::forge::{Forge, Move, Presentation};
+use crate::jose::{NumericDate, Token};
+use crate::oracle::{Expectation, Told, expect};
+use crate::policy::TrustPolicy;
+use crate::scenario::Scenario;
+use crate::twin::{policy_twin, token_twin};
+use crate::validator::{Fault, Verdict};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Most instances kept for twins.
+const MAX_TWINS: usize = 64;
+
+/// Numbers of twins differ from those of the tokens they belong to, so that their `jti` and subject are fresh.
+const TWIN: u64 = 1 << 63;
+
+/// What is lawful for the token at a step of a scenario.
+fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize, number: u64) -> Option<Expectation> {
+    let moves = forge.play(scenario, number).ok()?;
+    let party = moves.iter().find_map(|happening| match happening {
+        Move::Present(presented) if presented.step == step => Some(presented.party.clone()),
+        _ => None,
+    })?;
+    let mut told: Vec<(NumericDate, Arc<TrustPolicy>)> = Vec::new();
+    for happening in moves {
+        match happening {
+            Move::Trust { party: whose, policy, at } if whose == party => told.push((at, policy)),
+            Move::Present(presented) if presented.step == step => {
+                let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                return Some(expect(&told, &presented.provenance, presented.at));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+impl Examiner {
+    /// Looks for the twin of a rejection, and shows it; names the twin of a false accept.
+    pub(super) fn seek_twin(
+        &mut self,
+        case: &mut Case,
+        scenario: &Scenario,
+        presented: &Presentation,
+        told: &[Told<'_>],
+        number: u64,
+    ) {
+        match &mut case.seen {
+            Seen::Rejected(evidence) => {
+                *evidence = self.evidence(&case.expectation, scenario, presented, told, number);
+            }
+            Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
+                *twin = if policy_twin(told, &presented.provenance, presented.at).is_some() {
+                    Some(TwinNote { kind: TwinKind::Policy, scenario: None })
+                } else {
+                    let found = self.find_token_twin(&case.expectation, scenario, presented.step, number);
+                    found.map(|scenario| TwinNote { kind: TwinKind::Token, scenario: Some(scenario) })
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        expectation: &Expectation,
+        scenario: &Scenario,
+        presented: &Presentation,
+        told: &[Told<'_>],
+        number: u64,
+    ) -> Evidence {
+        if let Some(policy) = policy_twin(told, &presented.provenance, presented.at)
+            && let Some(answer) = self.ask_under(&policy, &presented.token, presented.at)
+        {
+            return match answer {
+                Ok(()) => Evidence::Confirmed(TwinKind::Policy),
+                Err(why) => Evidence::TwinRefused(TwinKind::Policy, why),
+            };
+        }
+        let Some(twin) = self.find_token_twin(expectation, scenario, presented.step, number) else {
+            return Evidence::NoTwin;
+        };
+        let name = twin.to_json();
+        let answer = match self.twin_answers.get(&name) {
+            Some(known) => Some(known.clone()),
+            None => {
+                let answer = self.ask_scenario(&twin, presented.step, number);
+                if let Some(answer) = &answer {
+                    self.twin_answers.insert(name, answer.clone());
+                }
+                answer
+            }
+        };
+        match answer {
+            Some(Ok(())) => Evidence::Confirmed(TwinKind::Token),
+            Some(Err(why)) => Evidence::TwinRefused(TwinKind::Token, why),
+            None => Evidence::NoTwin,
+        }
+    }
+
+    /// Whether a policy twin is accepted; `None` where the validator does not work under that policy.
+    fn ask_under(&mut self, policy: &TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
+        let digest = policy.digest();
+        let known = self.twins.remove(&digest);
+        let instance = if known.is_some() { known? } else { self.told(None, policy) };
+        if self.twins.len() >= MAX_TWINS {
+            self.twins.clear();
+        }
+        let Instance::Ready(held) = instance else {
+            self.twins.insert(digest, instance);
+            return None;
+        };
+        let (verdict, validator) = self.ask(held.release()?, token, at);
+        if let Some(validator) = validator {
+            self.twins.insert(digest, Instance::Ready(Held::new(validator)));
+        }
+        Some(accepted(verdict))
+    }
+
+    /// Whether a token twin is accepted, on a fresh instance.
+    fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64) -> Option<Result<(), String>> {
+        let forge = self.forge(&twin.world).ok()?;
+        let moves = forge.play(twin, number ^ TWIN).ok()?;
+        let mut own: BTreeMap<String, Instance> = BTreeMap::new();
+        let mut answer = None;
+        for happening in moves {
+            match happening {
+                Move::Trust { party, policy, .. } => {
+                    let instance = self.told(own.remove(&party), &policy);
+                    own.insert(party, instance);
+                }
+                Move::Present(presented) => {
+                    let Some(Instance::Ready(held)) = own.remove(&presented.party) else { return None };
+                    let (verdict, validator) = self.ask(held.release()?, &presented.token, presented.at);
+                    if presented.step == step {
+                        answer = Some(accepted(verdict));
+                    }
+                    own.insert(presented.party.clone(), Instance::Ready(Held::new(validator?)));
+                }
+            }
+        }
+        answer
+    }
+
+    fn find_token_twin(
+        &mut self,
+        original: &Expectation,
+        scenario: &Scenario,
+        step: usize,
+        number: u64,
+    ) -> Option<Scenario> {
+        let forge = self.forge(&scenario.world).ok()?;
+        token_twin(scenario, step, original, &mut |candidate, step| lawful_at(&forge, candidate, step, number ^ TWIN))
+    }
+}
+
+fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {
+    match verdict {
+        Ok(Verdict::Accept { .. }) => Ok(()),
+        Ok(Verdict::Reject(reason)) => Err(tame(&reason, MAX_ANSWER)),
+        Ok(Verdict::Skip(reason)) => Err(format!("skipped: {}", tame(&reason, MAX_ANSWER))),
+        Err(fault) => Err(tame(&fault.to_string(), MAX_ANSWER)),
+    }
+}

@@ -1,0 +1,11 @@
+//! The command `wrongkey` as people and pipelines use it: every command, flag, exit code and error message.
+
+mod artifacts;
+mod bad_input;
+mod exits;
+mod hostile;
+mod options;
+mod single;
+mod support;
+mod texts;
+mod worlds;
