@@ -20,7 +20,7 @@ pub use tally::{BaselineFailure, Cell, ClassTally, RuleTally, Tally};
 
 use crate::clock;
 use crate::error::Error;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, tame};
 use crate::jose::NumericDate;
 use crate::policy::KeySource;
 use crate::rule::Rule;
@@ -157,6 +157,9 @@ struct Entry {
     case: Case,
 }
 
+/// Longest name or version of a validator that is kept: they reach every report and the names of files.
+const MAX_NAME: usize = 80;
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -192,7 +195,11 @@ pub fn describe(maker: &Maker, timeout: Duration) -> Result<Description, Error> 
     };
     pool::run(1, 1, timeout, &AtomicBool::new(false), &work, &mut |_| AfterHang::Drop, &mut || {});
     let answered = lock(&answer).take();
-    answered.ok_or_else(|| Error::Usage("the validator panics or hangs when it is made or described".to_owned()))
+    let hopeless = || Error::Usage("the validator panics or hangs when it is made or described".to_owned());
+    let mut description = answered.ok_or_else(hopeless)?;
+    description.name = tame(&description.name, MAX_NAME);
+    description.version = tame(&description.version, MAX_NAME);
+    Ok(description)
 }
 
 /// Runs a campaign.

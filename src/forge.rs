@@ -132,7 +132,8 @@ impl Forge {
         }
         let mut situation = Situation::start(self, scenario.key_source, Nonce::of(scenario, number));
         let mut tokens = BTreeMap::new();
-        let mut shown: Vec<Presentation> = Vec::new();
+        let mut shown: Vec<(Presentation, usize)> = Vec::new();
+        let mut policies: BTreeMap<String, usize> = told.keys().map(|party| (party.clone(), 1)).collect();
         for (index, step) in scenario.steps.iter().enumerate() {
             situation.step = index;
             let place = format!("step {} ({})", index + 1, step.kind());
@@ -140,8 +141,8 @@ impl Forge {
                 Step::Present(present) => {
                     let mut presented = self.present(present, &situation, &mut tokens)?;
                     presented.provenance.earlier =
-                        shown.iter().filter_map(|before| before.recalled_by(&presented)).collect();
-                    shown.push(presented.clone());
+                        shown.iter().filter_map(|(before, told)| before.recalled_by(&presented, *told)).collect();
+                    shown.push((presented.clone(), policies.get(&present.to).copied().unwrap_or_default()));
                     moves.push(Move::Present(Box::new(presented)));
                 }
                 Step::AdvanceClock(span) => {
@@ -162,6 +163,7 @@ impl Forge {
                         let now = self.world.policy(party, scenario.key_source, &situation.publication, self.calendar);
                         if now != **before {
                             *before = Arc::new(now);
+                            *policies.entry(alias.clone()).or_default() += 1;
                             let policy = Arc::clone(before);
                             moves.push(Move::Trust { party: alias.clone(), policy, at: situation.calendar.now() });
                         }
@@ -212,14 +214,15 @@ impl Forge {
 }
 
 impl Presentation {
-    /// What a relying party that remembers this token would recall when it sees the other one.
-    fn recalled_by(&self, other: &Presentation) -> Option<Earlier> {
+    /// What a relying party that remembers this token, and had been told so many policies, would recall when it sees the
+    /// other one.
+    fn recalled_by(&self, other: &Presentation, told: usize) -> Option<Earlier> {
         if self.party != other.party {
             return None;
         }
         let same_octets = self.token == other.token;
         let same_id = self.id().is_some() && self.id() == other.id();
-        (same_octets || same_id).then_some(Earlier { at: self.at, same_octets })
+        (same_octets || same_id).then_some(Earlier { at: self.at, told, same_octets })
     }
 
     /// `iss` and `jti`, where both were written as text (RFC 7519 section 4.1.7).

@@ -5,14 +5,19 @@ pub mod fuzz;
 use crate::campaign::{Plan, Progress, Selection, Stream, run};
 use crate::clock;
 use crate::finding::Finding;
-use crate::rule::Rule;
+use crate::judgement;
+use crate::rule::{Rule, Severity};
 use crate::validator::{Maker, Validator};
+use crate::waiver::Config;
 use crate::world::{DEFAULT_SEED, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Judges a validator by the whole catalogue in the shipped worlds, and panics with a readable account of every finding, of a
-/// baseline that did not hold, and of every rule that was broken and for which nothing was shown.
+/// Judges a validator by the whole catalogue in the shipped worlds, and panics with a readable account of all that keeps the
+/// run from being clean: findings, honest tokens that were refused, rules and classes for which nothing was shown, and
+/// waivers that excuse nothing. Waivers stand in `wrongkey.toml` in the package's folder or above it.
 ///
 /// ```no_run
 /// # use wrongkey::validator::reference::Reference;
@@ -26,7 +31,10 @@ use std::time::Duration;
 /// # Panics
 /// Where the validator fails; that is what it is for.
 pub fn check(make: impl Fn() -> Box<dyn Validator> + Send + Sync + 'static) {
-    let verdict = judge(&(Arc::new(make) as Maker));
+    // Cargo runs tests in the folder of their package.
+    let config = Config::find(None, &std::env::current_dir().unwrap_or_else(|_| Path::new(".").to_owned()));
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let verdict = judge(&(Arc::new(make) as Maker), &config);
     assert!(verdict.is_clean(), "{verdict}");
 }
 
@@ -35,56 +43,65 @@ pub fn check(make: impl Fn() -> Box<dyn Validator> + Send + Sync + 'static) {
 pub struct Verdict {
     /// The validator's name and version.
     pub validator: String,
-    /// Every finding, worst first.
+    /// Tokens that were presented and judged.
+    pub presented: u64,
+    /// Findings of any severity, worst first, without those that are waived.
     pub findings: Vec<Finding>,
-    /// Honest tokens that were refused at the start, in words.
-    pub baseline_failures: Vec<String>,
-    /// Rules that were broken alone and for which no rejection has an accepted twin.
-    pub without_evidence: Vec<Rule>,
-    /// Honest tokens that were accepted at the start.
-    pub honest_accepted: u64,
+    /// Findings that are waived, each with the reason.
+    pub waived: Vec<(Finding, String)>,
+    /// What was not shown, in sentences: honest tokens refused, rules and classes without evidence.
+    pub inconclusive: Vec<String>,
+    /// Rules that the validator was not tried by, with its reasons for being skipped.
+    pub not_tried: BTreeMap<Rule, BTreeSet<String>>,
+    /// Waivers that excuse nothing any more.
+    pub stale_waivers: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether the baseline held, nothing was found and every rule has evidence.
+    /// Whether the baseline held, nothing was found but what is waived, every rule and class that was tried has evidence, and
+    /// no waiver is stale.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let shown = self.baseline_failures.is_empty() && self.honest_accepted > 0;
-        shown && self.findings.is_empty() && self.without_evidence.is_empty()
+        self.findings.is_empty() && self.inconclusive.is_empty() && self.stale_waivers.is_empty()
     }
 }
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{}: {} findings", self.validator, self.findings.len())?;
-        if self.honest_accepted == 0 {
-            writeln!(f, "  no honest token was accepted")?;
-        }
-        for failure in &self.baseline_failures {
-            writeln!(f, "  honest token refused: {failure}")?;
-        }
-        for rule in &self.without_evidence {
-            writeln!(f, "  {rule}: broken, and no rejection has an accepted twin")?;
-        }
-        for finding in &self.findings {
+        let Verdict { validator, presented, findings, waived, .. } = self;
+        let counts = format!("{} findings, {} waived", findings.len(), waived.len());
+        writeln!(f, "{validator}: {presented} tokens judged, {counts}")?;
+        for finding in findings {
+            writeln!(f, "  {} {}", finding.severity.name(), finding.origin)?;
+            for rule in &finding.rules {
+                writeln!(f, "    rule      {rule}: {} ({})", rule.demand(), rule.source())?;
+            }
             let scenario = serde_json::to_string(&finding.scenario).unwrap_or_default();
-            writeln!(f, "  {} [{}]", finding.origin, finding.severity.name())?;
-            writeln!(
-                f,
-                "    answer    {}\n    lawful    {}\n    scenario  {scenario}",
-                finding.answer, finding.lawful
-            )?;
+            writeln!(f, "    answer    {}", finding.answer)?;
+            writeln!(f, "    lawful    {}", finding.lawful)?;
+            writeln!(f, "    scenario  {scenario}")?;
+            writeln!(f, "    token     {}", finding.token)?;
+        }
+        for sentence in &self.inconclusive {
+            writeln!(f, "  inconclusive: {sentence}")?;
+        }
+        for (rule, reasons) in &self.not_tried {
+            let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
+            writeln!(f, "  not tried: {rule}: {}", reasons.join("; "))?;
+        }
+        for waiver in &self.stale_waivers {
+            writeln!(f, "  stale waiver: {waiver} excuses nothing any more")?;
         }
         Ok(())
     }
 }
 
-/// Judges a validator by the whole catalogue in the shipped worlds.
+/// Judges a validator by the whole catalogue in the shipped worlds, with these waivers.
 ///
 /// # Panics
-/// Where the maker itself panics.
+/// Where no validator can be made.
 #[must_use]
-pub fn judge(maker: &Maker) -> Verdict {
+pub fn judge(maker: &Maker, config: &Config) -> Verdict {
     let worlds: Vec<Arc<World>> =
         World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
     let plan = Plan {
@@ -97,12 +114,24 @@ pub fn judge(maker: &Maker) -> Verdict {
     };
     let outcome = run(&plan, maker, &Arc::new(Progress::default()), &mut || {});
     let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
-    let failures = outcome.tally.baseline_failures.iter();
+    let judged = judgement::judge(&outcome, config, Severity::Low, plan.now);
+    let stale = judgement::stale(config, &[(&outcome, &judged)]);
+    let excuses: BTreeMap<usize, usize> = judged.waived.iter().copied().collect();
+    let mut findings = Vec::new();
+    let mut waived = Vec::new();
+    for (index, finding) in outcome.findings.into_iter().enumerate() {
+        match excuses.get(&index) {
+            Some(&waiver) => waived.push((finding, config.waivers[waiver].reason.clone())),
+            None => findings.push(finding),
+        }
+    }
     Verdict {
         validator: format!("{} {}", outcome.description.name, outcome.description.version),
-        baseline_failures: failures.map(|f| format!("{} ({}): {}", f.site, f.token, f.answer)).collect(),
-        without_evidence: outcome.tally.rules_without_evidence(),
-        honest_accepted: outcome.tally.baseline_accepted,
-        findings: outcome.findings,
+        presented: outcome.tally.presented,
+        findings,
+        waived,
+        inconclusive: judged.inconclusive,
+        not_tried: judged.not_tried,
+        stale_waivers: stale.into_iter().map(|index| config.waivers[index].text.clone()).collect(),
     }
 }

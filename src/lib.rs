@@ -31,7 +31,8 @@
 //! - [`shrink`]: the smallest scenario that still shows it
 //! - [`campaign`]: one run of many scenarios against one validator
 //! - [`waiver`]: findings that are known, each excused with a reason
-//! - `judgement`, `report`, `cli`: exit codes, texts and commands, behind the feature `cli`
+//! - [`judgement`]: what to make of a campaign: what counts, what is excused, what was not shown
+//! - `report`, `cli`: texts and commands, behind the feature `cli`
 //! - [`error`]: our own failures
 //! - [`clock`]: the one place where time enters
 //! - [`harness`]: for Rust projects that test a validator of their own
@@ -46,7 +47,6 @@ pub mod forge;
 pub mod generate;
 pub mod harness;
 pub mod jose;
-#[cfg(feature = "cli")]
 pub mod judgement;
 pub mod key;
 pub mod oracle;

@@ -7,7 +7,7 @@
 mod claims;
 mod keys;
 
-use crate::jose::{Departure, Member, NumericDate, Serialization, Spelling, last};
+use crate::jose::{Departure, Json, Member, NumericDate, Serialization, Spelling, last};
 use crate::policy::{Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Part, Presented, Provenance};
 use crate::rule::Rule;
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Latitude {
-    /// `kid` is missing, unknown or another key's: it is a hint (RFC 7515 section 4.1.4).
+    /// `kid` is missing, unknown, another key's or not this key's alone: it is a hint (RFC 7515 section 4.1.4).
     KidHint,
     /// A member name stands twice: refuse, or take the last (RFC 7515 section 4, RFC 7519 section 4).
     DuplicateMember,
@@ -31,20 +31,41 @@ pub enum Latitude {
     HeaderKey,
     /// `zip`, which RFC 7515 does not define for a JWS.
     Zip,
+    /// U+FEFF before the JSON text, which a parser may ignore (RFC 8259 section 8.1).
+    ByteOrderMark,
+    /// `crit` names a parameter twice, a registered one or one that is not there: a recipient may refuse (RFC 7515 section
+    /// 4.1.11). Or it names `b64`, and the policy does not say whether that is understood.
+    CritList,
+    /// `b64` is false and not critical: ignored where it is not understood (RFC 7515 section 4), and no JWT where it is
+    /// (RFC 7797 section 7).
+    Unencoded,
+    /// `cty` says that the payload is a JWT, and it is a claims set (RFC 7519 section 7.2 step 8).
+    ContentType,
     /// `iss`, `sub` or `aud` repeated in the header (RFC 7519 section 5.3).
     ClaimInHeader,
     /// `typ` names the type in another spelling of a media type (RFC 7515 section 4.1.9).
     TypeSpelling,
     /// `aud` names others beside us (RFC 7519 section 4.1.3 against OpenID Connect Core section 3.1.3.7).
     SeveralAudiences,
+    /// `aud` is there, and the policy does not ask for it: whoever has no name in it may refuse (RFC 7519 section 4.1.3).
+    AudienceNotAsked,
+    /// `iat` lies ahead; it serves to determine a token's age (RFC 7519 section 4.1.6).
+    IssuedAhead,
     /// A member that no rule reads has a type other than its registered one.
     UnreadType,
-    /// A number outside what implementations exchange reliably (RFC 8259 section 6).
+    /// A number outside what implementations exchange reliably (RFC 8259 section 6), a date before 1970, or a date whose
+    /// fraction of a second decides.
     OddNumber,
-    /// A key or issuer gone for less time than `jwks_max_age`.
+    /// Lists and objects inside one another, deeper than every parser goes (RFC 8259 section 9).
+    DeepNesting,
+    /// A key or issuer gone, or a key new, for less time than `jwks_max_age`.
     StillCached,
-    /// The key's lifetime ends or begins within the leeway.
+    /// The key's lifetime ends or begins within the leeway, or the policy does not say whether it binds.
     LifetimeWithinLeeway,
+    /// The key's `issuer` is a template that the tenant claim turns into `iss`, and that issuer is trusted by its literal name.
+    TemplateForLiteral,
+    /// Two templates of the policy fit `iss`, and their order means nothing.
+    SeveralTemplates,
     /// Another token with the same `iss` and `jti`, or the same one in a case that was open, was shown before.
     Reused,
 }
@@ -72,7 +93,7 @@ pub enum Lawful {
 }
 
 /// Every answer that is lawful. There is at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     broken: BTreeSet<Rule>,
     latitudes: BTreeSet<Latitude>,
@@ -131,6 +152,12 @@ impl Expectation {
     pub fn latitudes(&self) -> &BTreeSet<Latitude> {
         &self.latitudes
     }
+
+    fn cmp_strictness(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |it: &Self| (it.broken.len(), it.latitudes.len());
+        let rest = |it: &Self| (it.broken.clone(), it.latitudes.clone(), it.identity.clone());
+        key(self).cmp(&key(other)).then_with(|| rest(self).cmp(&rest(other)))
+    }
 }
 
 /// A policy and when it was handed over.
@@ -164,7 +191,21 @@ impl Oracle {
     /// As [`expect`].
     #[must_use]
     pub fn expect(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate) -> Expectation {
-        let mut case = Case { told, now, broken: BTreeSet::new(), latitudes: BTreeSet::new() };
+        let count = told.last().map_or(0, |current| fitting(current.policy, provenance));
+        let readings = (0..count.max(1)).map(|reading| {
+            let mut expectation = self.read(told, provenance, now, reading);
+            if count > 1 {
+                expectation.latitudes.insert(Latitude::SeveralTemplates);
+            }
+            expectation
+        });
+        // The reading that accepts most; where several do, one that does not depend on the order of anything.
+        readings.min_by(Expectation::cmp_strictness).unwrap_or_default()
+    }
+
+    /// One reading: which of the issuers that fit `iss` it stands for.
+    fn read(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate, reading: usize) -> Expectation {
+        let mut case = Case { told, now, reading, broken: BTreeSet::new(), latitudes: BTreeSet::new() };
         let identity = match (&provenance.presented, told.last()) {
             (Presented::Jws(jws), Some(current)) => case.judge(current.policy, jws, provenance),
             // Octets that nobody signed, or nobody to trust.
@@ -192,10 +233,13 @@ impl Oracle {
         let has_id =
             jws.payload.members().and_then(|payload| last(payload, "jti")).is_some_and(|jti| jti.as_str().is_some());
         for earlier in &provenance.earlier {
-            let told_then: Vec<Told<'_>> = told.iter().copied().filter(|told| told.at <= earlier.at).collect();
+            let told_then = told.iter().take(earlier.told).filter(|told| told.at <= earlier.at);
+            let told_then: Vec<Told<'_>> = told_then.copied().collect();
+            // Whoever had not been asked to remember need not know it.
+            let remembered = told_then.last().is_some_and(|told| told.policy.replay == Some(Replay::Refuse));
             let first_time = Provenance { earlier: Vec::new(), ..provenance.clone() };
             let then = self.expect(&told_then, &first_time, earlier.at);
-            if earlier.same_octets && has_id && !then.rejectable() {
+            if earlier.same_octets && has_id && remembered && !then.rejectable() {
                 case.breaks(Rule::ReplayRefused);
             } else if !earlier.same_octets || then.acceptable().is_some() {
                 case.leaves_open(Latitude::Reused);
@@ -208,6 +252,7 @@ impl Oracle {
 struct Case<'p> {
     told: &'p [Told<'p>],
     now: NumericDate,
+    reading: usize,
     broken: BTreeSet<Rule>,
     latitudes: BTreeSet<Latitude>,
 }
@@ -216,7 +261,23 @@ struct Case<'p> {
 struct Claimed<'p> {
     name: String,
     trusted: &'p TrustedIssuer,
+    /// The tenant in a template's place.
     tenant: Option<String>,
+    /// What the tenant claim says.
+    tenant_claim: Option<String>,
+}
+
+impl Claimed<'_> {
+    fn tenant_claim_name(trusted: &TrustedIssuer) -> &str {
+        trusted.tenant_claim.as_deref().unwrap_or("tid")
+    }
+}
+
+/// How many of the policy's issuers the token's `iss` may stand for.
+fn fitting(policy: &TrustPolicy, provenance: &Provenance) -> usize {
+    let Presented::Jws(jws) = &provenance.presented else { return 0 };
+    let iss = jws.payload.members().and_then(|payload| last(payload, "iss")).and_then(Json::as_str);
+    iss.map_or(0, |iss| policy.issuers_named(iss).count())
 }
 
 impl<'p> Case<'p> {
@@ -230,11 +291,12 @@ impl<'p> Case<'p> {
 
     fn judge(&mut self, policy: &'p TrustPolicy, jws: &Jws, provenance: &Provenance) -> SignedIdentity {
         let permitted = policy.serializations.as_deref().unwrap_or(&[Serialization::Compact]);
-        if !permitted.contains(&jws.serialization) {
+        // Detached it carries no claims: whatever the policy says, nobody can be signed in by it, and nothing else is asked.
+        let detached = jws.serialization == Serialization::Detached;
+        if detached || !permitted.contains(&jws.serialization) {
             self.breaks(Rule::SerializationExpected);
         }
-        if jws.serialization == Serialization::Detached {
-            // It carries no claims, so nothing else can be asked of it.
+        if detached {
             return SignedIdentity::default();
         }
         let (Part::Written { members: header, departures: a }, Part::Written { members: payload, departures: b }) =
@@ -249,34 +311,32 @@ impl<'p> Case<'p> {
         }
         for part in [header, payload] {
             self.names(part);
+            self.values(part, 1);
         }
         self.header(policy, header);
         let claimed = self.issuer(policy, payload);
         self.claims(policy, claimed.as_ref(), header, payload);
         let signer = self.signature(jws, header, payload, provenance);
+        let mut key = signer.map(|event| event.key.thumbprint());
         if let (Some(claimed), Some(signer)) = (&claimed, signer) {
             self.algorithm(policy, claimed, signer.primitive);
-            self.key(policy, claimed, header, signer);
+            // Two spellings of one HMAC secret have two thumbprints, and a validator knows the one that it was given.
+            key = self.key(policy, claimed, header, signer).or(key);
         }
         let text = |name| last(payload, name).and_then(|value| value.as_str()).map(str::to_owned);
-        SignedIdentity {
-            iss: text("iss"),
-            sub: text("sub"),
-            tenant: claimed.and_then(|claimed| claimed.tenant),
-            key: signer.map(|event| event.key.thumbprint()),
-        }
+        SignedIdentity { iss: text("iss"), sub: text("sub"), tenant: claimed.and_then(|claimed| claimed.tenant), key }
     }
 
-    /// RFC 7515 section 2 and RFC 8259 leave no other spelling of base64url and JSON than these two say.
+    /// What RFC 7515 section 2, RFC 4648 and RFC 8259 make of a spelling.
     fn spelling<'d>(&mut self, departures: impl Iterator<Item = &'d Departure>) {
         for departure in departures {
             match departure {
                 Spelling::JsonWhitespace | Spelling::JsonEscapes => {}
                 Spelling::TrailingBits => self.leaves_open(Latitude::TrailingBits),
+                Spelling::ByteOrderMark => self.leaves_open(Latitude::ByteOrderMark),
                 Spelling::Padding
                 | Spelling::StandardAlphabet
                 | Spelling::LineBreak
-                | Spelling::ByteOrderMark
                 | Spelling::TrailingComma
                 | Spelling::TrailingData => self.breaks(Rule::WellFormed),
             }
@@ -318,13 +378,14 @@ impl<'p> Case<'p> {
                 }
             },
         };
-        let trusted = policy.issuer_named(name).or_else(|| self.formerly_trusted(name));
+        let trusted = policy.issuers_named(name).nth(self.reading).or_else(|| self.formerly_trusted(name));
         let Some(trusted) = trusted else {
             self.breaks(Rule::IssuerTrusted);
             return None;
         };
         let tenant = if trusted.is_template() { tenant_in(&trusted.issuer, name).map(str::to_owned) } else { None };
-        Some(Claimed { name: name.to_owned(), trusted, tenant })
+        let tenant_claim = last(payload, Claimed::tenant_claim_name(trusted)).and_then(Json::as_str).map(str::to_owned);
+        Some(Claimed { name: name.to_owned(), trusted, tenant, tenant_claim })
     }
 
     /// An issuer that an earlier policy trusted and this one does not: not a stranger, but out of service (KeyInService).
@@ -338,14 +399,19 @@ impl<'p> Case<'p> {
 
     /// Something was listed and is no longer, since then.
     fn out_of_service_since(&mut self, gone_at: NumericDate) {
-        let max_age = self.told.last().and_then(|told| told.policy.jwks_max_age).unwrap_or(0);
-        let gone_for = self.now.0.saturating_sub(gone_at.0);
-        // At the very second nobody can tell the order of the two events, unless no age is granted at all.
-        if max_age > 0 && u64::try_from(gone_for).is_ok_and(|gone_for| gone_for <= max_age) {
+        if self.may_be_cached(gone_at) {
             self.leaves_open(Latitude::StillCached);
         } else {
             self.breaks(Rule::KeyInService);
         }
+    }
+
+    /// Whether a key set that was superseded then may still be used.
+    fn may_be_cached(&self, superseded_at: NumericDate) -> bool {
+        let max_age = self.told.last().and_then(|told| told.policy.jwks_max_age).unwrap_or(0);
+        let ago = self.now.0.saturating_sub(superseded_at.0);
+        // At the very second nobody can tell the order of the two events, unless no age is granted at all.
+        max_age > 0 && u64::try_from(ago).is_ok_and(|ago| ago <= max_age)
     }
 }
 

@@ -185,8 +185,15 @@ impl TrustPolicy {
     /// The issuer that a name stands for: a literal one first, then a template of that shape.
     #[must_use]
     pub fn issuer_named(&self, name: &str) -> Option<&TrustedIssuer> {
+        self.issuers_named(name).next()
+    }
+
+    /// Every issuer that a name may stand for: the literal one, or else each template of that shape. More than one is an
+    /// ambiguity of the policy, since the order of issuers means nothing.
+    pub fn issuers_named<'p>(&'p self, name: &str) -> impl Iterator<Item = &'p TrustedIssuer> {
         let literal = self.issuers.iter().find(|issuer| !issuer.is_template() && issuer.issuer == name);
-        literal.or_else(|| self.issuers.iter().find(|issuer| tenant_in(&issuer.issuer, name).is_some()))
+        let fits = move |issuer: &&TrustedIssuer| literal.is_none() && tenant_in(&issuer.issuer, name).is_some();
+        literal.into_iter().chain(self.issuers.iter().filter(fits))
     }
 
     /// Every secret in it, for searches that must find none elsewhere.

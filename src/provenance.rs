@@ -18,6 +18,8 @@ pub struct Provenance {
 pub struct Earlier {
     /// When.
     pub at: NumericDate,
+    /// How many policies the relying party had been told by then.
+    pub told: usize,
     /// Whether it was this very token, octet by octet. If not, it has the same `iss` and `jti`.
     pub same_octets: bool,
 }
@@ -65,7 +67,7 @@ pub struct Jws {
     pub signature: Vec<u8>,
     /// How the signature's text departs from base64url without padding.
     pub signature_departures: Vec<Departure>,
-    /// Whether raw text stands before or after it.
+    /// Whether raw text stands before or after it, other than the white space that JSON allows around a flattened one.
     pub surrounded: bool,
 }
 

@@ -116,7 +116,7 @@ rules! {
     KeyUsePermits, High, "RFC 7517 sections 4.2 and 4.3",
         "an encryption key is kept, shared and replaced by other rules than a signing key";
     /// The key is strong enough for its algorithm.
-    KeyAcceptable, High, "RFC 7518 sections 3.2, 3.3 and 3.4; RFC 8725 section 3.5",
+    KeyAcceptable, High, "RFC 7518 sections 3.2, 3.3 and 3.5; RFC 8725 section 3.5",
         "a short modulus or secret is found by computing";
     /// The time is before `exp`, leeway included, where `exp` is there.
     NotExpired, High, "RFC 7519 section 4.1.4",
@@ -139,8 +139,8 @@ rules! {
     /// What was verified are the octets as received, not a new spelling of them.
     ReceivedBytesVerified, Medium, "RFC 7515 section 5.2",
         "a signature over something put together again covers something that nobody sent";
-    /// The token is spelled as base64url and JSON demand, each name once.
-    WellFormed, Medium, "RFC 7515 sections 2 and 4; RFC 7519 sections 4 and 7.2; RFC 8725 section 3.7",
+    /// The token is spelled as base64url and JSON demand.
+    WellFormed, Medium, "RFC 7515 sections 2, 5.2 and 7.1; RFC 7519 section 7.2; RFC 8725 section 3.7",
         "several spellings of one token pass each other's caches and replay stores";
 }
 

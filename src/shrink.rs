@@ -417,6 +417,29 @@ mod tests {
     }
 
     #[test]
+    fn a_value_keeps_its_json_type() {
+        let with = |value: &str| {
+            let acts = format!(r#"[{{"set-claim":{{"name":"aud","value":{value}}}}}]"#);
+            read(&format!(
+                r#"{{"scenario":1,"world":"two-issuers","party":"api","honest":{{"issuer":"a"}},"acts":{acts}}}"#
+            ))
+        };
+        for (from, to) in [
+            (r#"{"audience":"web"}"#, r#""""#),
+            (r#"{"time-text":"+1h"}"#, r#""""#),
+            (r#"["x",{"audience":"web"}]"#, "[]"),
+            (r#""+2h""#, "0"),
+            ("17", "0"),
+            (r#"{"json":"{\"a\":1}"}"#, r#"{"json":"{}"}"#),
+            ("null", "null"),
+            ("true", "true"),
+        ] {
+            let one_act = |scenario: &Scenario| scenario.presents().any(|(_, present)| !present.acts.is_empty());
+            assert_eq!(shrink(with(from), one_act), with(to), "{from}");
+        }
+    }
+
+    #[test]
     fn a_scenario_that_nothing_simpler_equals_stays_as_it_is() {
         assert_eq!(shrink(long(), |_| false), long());
     }

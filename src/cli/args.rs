@@ -60,7 +60,7 @@ pub(super) struct WorldArgs {
     #[arg(long = "world", value_name = "NAME|FILE", help_heading = SELECTION)]
     pub(super) worlds: Vec<String>,
     /// Seed of the worlds' names and derived keys
-    #[arg(long, value_name = "U64", help_heading = SELECTION)]
+    #[arg(long, value_name = "U64", allow_negative_numbers = true, help_heading = SELECTION)]
     pub(super) world_seed: Option<u64>,
     /// Time of forging, in seconds since 1970 [default: the present]
     #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799), help_heading = SELECTION)]
@@ -90,7 +90,7 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = RUN)]
     pub(super) random: u32,
     /// Seed of the random scenarios
-    #[arg(long, value_name = "U64", default_value_t = 0, help_heading = RUN)]
+    #[arg(long, value_name = "U64", allow_negative_numbers = true, default_value_t = 0, help_heading = RUN)]
     pub(super) seed: u64,
     /// Workers [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = RUN)]

@@ -123,19 +123,14 @@ fn summary() -> Vec<serde_json::Value> {
             class.id.split_once(['-', '/']).filter(|(group, _)| group.len() == 2).map_or("storm-0558", |row| row.0);
         *groups.entry(group).or_default() += 1;
     }
-    groups.into_iter().map(|(group, count)| json!({ "name": group, "classes": count.to_string() })).collect()
+    groups.into_iter().map(|(group, count)| json!({ "name": group, "classes": count })).collect()
 }
 
 /// Columns as wide as their widest value; the last one runs on.
 fn table(rows: &[serde_json::Value]) -> String {
-    let cells: Vec<Vec<&str>> = rows
-        .iter()
-        .filter_map(serde_json::Value::as_object)
-        .map(|row| ordered(row).into_iter().map(|(_, value)| value).collect())
-        .collect();
+    let cells: Vec<Vec<String>> = rows.iter().filter_map(serde_json::Value::as_object).map(ordered).collect();
     let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let width = |column: usize| cells.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in &cells {
@@ -150,9 +145,9 @@ fn table(rows: &[serde_json::Value]) -> String {
     out
 }
 
-/// Name first, then short members, the sentence last.
-fn ordered(row: &serde_json::Map<String, serde_json::Value>) -> Vec<(&str, &str)> {
-    const ORDER: [&str; 10] =
-        ["name", "severity", "rule", "sort", "classes", "parties", "source", "title", "demand", "about"];
-    ORDER.iter().filter_map(|name| Some((*name, row.get(*name)?.as_str()?))).collect()
+/// Name first, then short members, the sentence last. Sources are left to `explain` and to JSON: they are long.
+fn ordered(row: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
+    const ORDER: [&str; 9] = ["name", "severity", "rule", "sort", "classes", "parties", "title", "demand", "about"];
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    ORDER.iter().filter_map(|name| row.get(*name)).map(text).collect()
 }

@@ -401,6 +401,14 @@ impl Draft {
         }
     }
 
+    /// Around a JSON text white space means nothing (RFC 8259 section 2).
+    fn is_surrounded(&self) -> bool {
+        let flattened = self.serialization == Serialization::Flattened;
+        let means_nothing = |c: char| flattened && matches!(c, ' ' | '\t' | '\n' | '\r');
+        let (before, after) = &self.around;
+        before.chars().chain(after.chars()).any(|c| !means_nothing(c))
+    }
+
     /// The token and its record.
     pub(super) fn write(&self) -> (Token, Provenance) {
         let (header, payload) = (self.header.write(), self.payload.write());
@@ -440,7 +448,7 @@ impl Draft {
                 payload: self.payload.part(),
                 signature: if cut { Vec::new() } else { signature_octets },
                 signature_departures: signature.departures,
-                surrounded: !self.around.0.is_empty() || !self.around.1.is_empty(),
+                surrounded: self.is_surrounded(),
             }))
         };
         (Token::new(text), Provenance { events: self.events.clone(), presented, earlier: Vec::new() })

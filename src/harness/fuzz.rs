@@ -168,16 +168,14 @@ fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, excuses: &Excus
     if excuses.other_than.is_some_and(|rule| !rules.contains(&rule)) {
         return None;
     }
-    let waivers = &excuses.waivers;
     let description = examiner.description();
-    let origin = origin(&description.name, kind, &rules, scenario, case.relation);
-    let wrong = Wrong { validator: &description.name, rules: &rules, classes: &BTreeSet::new(), origin: &origin };
-    if waivers.iter().any(|waiver| waiver.excuses(&wrong, NOW)) {
-        return None;
-    }
-    // A rule that is waived for this validator stays waived beside others: tokens that break only the others are tried as well.
-    let unexcused = |rule: &&Rule| !waivers.iter().any(|w| w.excuses_rule(&description.name, **rule, NOW));
-    if kind == Kind::FalseAccept && rules.iter().filter(unexcused).count() < rules.len() {
+    let excused = |rules: &BTreeSet<Rule>| {
+        let origin = origin(&description.name, kind, rules, scenario, case.relation);
+        let wrong = Wrong { validator: &description.name, rules, classes: &BTreeSet::new(), origin: &origin };
+        excuses.waivers.iter().any(|waiver| waiver.excuses(&wrong, NOW))
+    };
+    // What is waived for this validator stays waived beside others: tokens that break only the others are tried as well.
+    if excused(&rules) || kind == Kind::FalseAccept && rules.iter().any(|rule| excused(&BTreeSet::from([*rule]))) {
         return None;
     }
     let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();

@@ -11,6 +11,9 @@ const REGISTERED: [&str; 11] = ["alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t",
 /// The largest whole number that all JSON readers agree on (RFC 8259 section 6).
 const INTEROPERABLE: f64 = 9_007_199_254_740_991.0;
 
+/// So deep every parser goes; the lowest limits that are in use lie at 64.
+const MAX_DEPTH: usize = 32;
+
 impl Case<'_> {
     pub(super) fn header(&mut self, policy: &TrustPolicy, header: &[Member]) {
         self.token_type(policy, header);
@@ -31,10 +34,15 @@ impl Case<'_> {
                 self.leaves_open(Latitude::UnreadType);
             }
         }
+        if last(header, "cty").and_then(Json::as_str).is_some_and(|cty| media_type(cty) == "jwt") {
+            self.leaves_open(Latitude::ContentType);
+        }
+        let critical = matches!(last(header, "crit"), Some(Json::Array(names)) if names.contains(&Json::string("b64")));
         match last(header, "b64") {
             None | Some(Json::Bool(true)) => {}
             // RFC 7797 section 7: a JWT is not signed unencoded.
-            Some(Json::Bool(false)) => self.breaks(Rule::SerializationExpected),
+            Some(Json::Bool(false)) if critical => self.breaks(Rule::SerializationExpected),
+            Some(Json::Bool(false)) => self.leaves_open(Latitude::Unencoded),
             Some(_) => self.leaves_open(Latitude::UnreadType),
         }
     }
@@ -55,41 +63,33 @@ impl Case<'_> {
         if types.iter().any(|name| name == typ) {
             return;
         }
-        let plain = |name: &str| {
-            let lower = name.to_ascii_lowercase();
-            match lower.strip_prefix("application/") {
-                Some(rest) if !rest.contains('/') => rest.to_owned(),
-                _ => lower,
-            }
-        };
-        if types.iter().any(|name| plain(name) == plain(typ)) {
+        if types.iter().any(|name| media_type(name) == media_type(typ)) {
             self.leaves_open(Latitude::TypeSpelling);
         } else {
             self.breaks(Rule::TypeExpected);
         }
     }
 
-    /// RFC 7515 section 4.1.11: not empty, no name twice, none registered, each there and understood.
+    /// RFC 7515 section 4.1.11: a list of names that are understood. Whatever else is wrong with the list, a recipient may
+    /// refuse it for; an empty one it must, by the contract.
     fn crit(&mut self, policy: &TrustPolicy, header: &[Member]) {
-        let Some(crit) = last(header, "crit") else { return };
-        let understood = |name: &str| policy.crit_understood.iter().flatten().any(|known| known == name);
-        let good = match crit {
-            Json::Array(names) => {
-                let texts: Vec<_> = names.iter().map(Json::as_str).collect();
-                let fine = |(index, name): (usize, &Option<&str>)| {
-                    name.is_some_and(|text| {
-                        !REGISTERED.contains(&text)
-                            && understood(text)
-                            && last(header, text).is_some()
-                            && !texts[..index].contains(name)
-                    })
-                };
-                !texts.is_empty() && texts.iter().enumerate().all(fine)
-            }
-            _ => false,
+        let names = match last(header, "crit") {
+            None => return,
+            Some(Json::Array(names)) if !names.is_empty() => names,
+            Some(_) => return self.breaks(Rule::CritUnderstood),
         };
-        if !good {
-            self.breaks(Rule::CritUnderstood);
+        for (index, name) in names.iter().enumerate() {
+            let Some(text) = name.as_str() else { return self.breaks(Rule::CritUnderstood) };
+            let registered = REGISTERED.contains(&text);
+            let understood = policy.crit_understood.iter().flatten().any(|known| known == text);
+            // Not asked; among the extensions that anybody writes this is the one that libraries know (RFC 7797).
+            let perhaps = policy.crit_understood.is_none() && text == "b64";
+            if !registered && !understood && !perhaps {
+                self.breaks(Rule::CritUnderstood);
+            }
+            if registered || perhaps || last(header, text).is_none() || names[..index].contains(name) {
+                self.leaves_open(Latitude::CritList);
+            }
         }
     }
 
@@ -100,7 +100,7 @@ impl Case<'_> {
         header: &[Member],
         payload: &[Member],
     ) {
-        self.required_claims(policy, payload);
+        self.required_claims(policy, claimed, payload);
         self.audience(policy, claimed, payload);
         self.time(policy, payload);
         let Some(claimed) = claimed else { return };
@@ -119,38 +119,50 @@ impl Case<'_> {
         }
     }
 
-    fn required_claims(&mut self, policy: &TrustPolicy, payload: &[Member]) {
+    /// Absent is what is not there, and an empty text. A wrong type is the business of the rule that reads the claim.
+    fn required_claims(&mut self, policy: &TrustPolicy, claimed: Option<&Claimed<'_>>, payload: &[Member]) {
+        let audience_is_read = audience_lists(policy, claimed).next().is_some();
+        let template = claimed.map(|claimed| claimed.trusted).filter(|trusted| trusted.is_template());
+        let read_by_template = template.map(Claimed::tenant_claim_name);
         for name in policy.required_claims.iter().flatten() {
             let missing = match (name.as_str(), last(payload, name)) {
                 (_, None) => true,
-                ("sub" | "jti" | "tid", Some(value)) => value.as_str().is_none_or(str::is_empty),
                 ("iat", Some(value)) => !matches!(value, Json::Number(_)),
-                // `iss`, `aud`, `exp` and `nbf` are read by rules of their own, which say what a wrong type breaks.
-                ("iss" | "aud" | "exp" | "nbf", Some(Json::Null)) => false,
-                (_, Some(value)) => *value == Json::Null || value.as_str() == Some(""),
+                (_, Some(Json::String(text))) => text.is_empty(),
+                ("iss" | "exp" | "nbf", Some(_)) => false,
+                ("aud", Some(value)) => *value == Json::Null && !audience_is_read,
+                ("sub" | "jti", Some(_)) => true,
+                (name, Some(value)) => *value == Json::Null && read_by_template != Some(name),
             };
-            // A wrong type is the business of the rule that reads the claim, and the tenant claim has one.
-            let read_elsewhere = name == "tid" && last(payload, "tid").is_some_and(|value| value.as_str().is_none());
-            if missing && !(read_elsewhere && tenant_is_read(policy, payload)) {
+            if missing {
                 self.breaks(Rule::RequiredClaimsPresent);
             }
         }
-        for name in ["sub", "jti"] {
-            if !required(policy, name) && last(payload, name).is_some_and(|value| value.as_str().is_none()) {
+        for name in ["sub", "jti", "tid"] {
+            if last(payload, name).is_some_and(|value| value.as_str().is_none()) {
                 self.leaves_open(Latitude::UnreadType);
             }
         }
-        if !required(policy, "iat") && last(payload, "iat").is_some_and(|value| !matches!(value, Json::Number(_))) {
-            self.leaves_open(Latitude::UnreadType);
+        match last(payload, "iat") {
+            None => {}
+            Some(Json::Number(literal)) => {
+                let (_, latest) = self.seconds(literal);
+                #[expect(clippy::cast_precision_loss, reason = "now is far below 2^53")]
+                if latest > self.now.0 as f64 {
+                    self.leaves_open(Latitude::IssuedAhead);
+                }
+            }
+            Some(_) => self.leaves_open(Latitude::UnreadType),
         }
     }
 
     /// RFC 7519 section 4.1.3, RFC 8725 section 3.9. The party's own list and the issuer's must both be met.
     fn audience(&mut self, policy: &TrustPolicy, claimed: Option<&Claimed<'_>>, payload: &[Member]) {
-        let own = policy.audiences.as_deref();
-        let narrowed = claimed.and_then(|claimed| claimed.trusted.audiences.as_deref());
         let value = last(payload, "aud");
-        for names in [own, narrowed].into_iter().flatten() {
+        if value.is_some() && audience_lists(policy, claimed).next().is_none() {
+            self.leaves_open(Latitude::AudienceNotAsked);
+        }
+        for names in audience_lists(policy, claimed) {
             match value {
                 None if names.is_empty() => {}
                 None => self.breaks(Rule::RequiredClaimsPresent),
@@ -163,20 +175,18 @@ impl Case<'_> {
     }
 
     fn names_us(&mut self, names: &[String], value: &Json) {
-        let ours = |text: &str| names.iter().any(|name| name == text);
+        let ours = |item: &Json| item.as_str().is_some_and(|text| names.iter().any(|name| name == text));
         match value {
-            Json::String(text) if ours(text) => {}
-            Json::Array(items) => {
-                let texts: Option<Vec<&str>> = items.iter().map(Json::as_str).collect();
-                match texts {
-                    Some(texts) if texts.iter().any(|text| ours(text)) => {
-                        if texts.len() > 1 {
-                            self.leaves_open(Latitude::SeveralAudiences);
-                        }
-                    }
-                    _ => self.breaks(Rule::AudienceIncludesUs),
+            // Names nobody, to a party that has no name.
+            Json::Array(items) if items.is_empty() && names.is_empty() => {
+                self.leaves_open(Latitude::AudienceNotAsked);
+            }
+            Json::Array(items) if items.iter().any(ours) => {
+                if items.len() > 1 {
+                    self.leaves_open(Latitude::SeveralAudiences);
                 }
             }
+            value if ours(value) => {}
             _ => self.breaks(Rule::AudienceIncludesUs),
         }
     }
@@ -204,7 +214,14 @@ impl Case<'_> {
     ) {
         let good = match last(payload, name) {
             None => true,
-            Some(Json::Number(literal)) => in_time(self.seconds(literal)),
+            Some(Json::Number(literal)) => {
+                let (earliest, latest) = self.seconds(literal);
+                // Between two seconds: a clock that shows whole ones cannot tell.
+                if in_time(earliest) != in_time(latest) {
+                    self.leaves_open(Latitude::OddNumber);
+                }
+                in_time(earliest) || in_time(latest)
+            }
             Some(value) => value.as_str() == Some("") && required(policy, name),
         };
         if !good {
@@ -212,20 +229,58 @@ impl Case<'_> {
         }
     }
 
-    fn seconds(&mut self, literal: &str) -> f64 {
-        let number: f64 = literal.parse().unwrap_or(f64::INFINITY);
-        let odd = !number.is_finite() || number.abs() > INTEROPERABLE || literal.contains(['e', 'E']);
-        if odd || literal.contains('.') && number < 0.0 {
+    /// The whole seconds between which a date lies; both are the date where it is whole.
+    fn seconds(&mut self, literal: &str) -> (f64, f64) {
+        // A date before 1970 is none that POSIX defines, to whose seconds RFC 7519 section 2 refers.
+        let scaled = literal.contains(['e', 'E']);
+        if scaled || literal.starts_with('-') {
             self.leaves_open(Latitude::OddNumber);
         }
-        number
+        let (whole, fraction) = literal.split_once('.').unwrap_or((literal, ""));
+        if scaled {
+            let number: f64 = literal.parse().unwrap_or(f64::INFINITY);
+            // A double holds fifteen digits; what is longer may have been rounded to this second.
+            let blur = if literal.len() > 15 { 1.0 } else { 0.0 };
+            return (number.floor() - blur, number.ceil() + blur);
+        }
+        let whole: f64 = whole.parse().unwrap_or(f64::INFINITY);
+        let further = if fraction.bytes().any(|digit| digit != b'0') { 1.0 } else { 0.0 };
+        if literal.starts_with('-') { (whole - further, whole) } else { (whole, whole + further) }
+    }
+
+    /// What parsers of JSON do with values at any place: the grammar binds, names should be unique, numbers and depth have
+    /// limits (RFC 8259 sections 4, 6 and 9).
+    pub(super) fn values(&mut self, members: &[Member], depth: usize) {
+        for (index, member) in members.iter().enumerate() {
+            if depth > 1 && members[..index].iter().any(|earlier| earlier.name == member.name) {
+                self.leaves_open(Latitude::DuplicateMember);
+            }
+            self.value(&member.value, depth);
+        }
+    }
+
+    fn value(&mut self, value: &Json, depth: usize) {
+        if depth > MAX_DEPTH {
+            self.leaves_open(Latitude::DeepNesting);
+            return;
+        }
+        match value {
+            Json::Null | Json::Bool(_) | Json::String(_) => {}
+            Json::Number(literal) if !is_number(literal) => self.breaks(Rule::WellFormed),
+            Json::Number(literal) => {
+                if literal.parse::<f64>().is_ok_and(|number| number.abs() > INTEROPERABLE) {
+                    self.leaves_open(Latitude::OddNumber);
+                }
+            }
+            Json::Array(items) => items.iter().for_each(|item| self.value(item, depth + 1)),
+            Json::Object(members) => self.values(members, depth + 1),
+        }
     }
 
     /// The segment of a template is the tenant claim's value, and an admitted tenant.
     fn tenant(&mut self, claimed: &Claimed<'_>, payload: &[Member]) {
         let Some(tenant) = &claimed.tenant else { return };
-        let claim = claimed.trusted.tenant_claim.as_deref().unwrap_or("tid");
-        match last(payload, claim) {
+        match last(payload, Claimed::tenant_claim_name(claimed.trusted)) {
             None => self.breaks(Rule::RequiredClaimsPresent),
             Some(value) if value.as_str() == Some("") => self.breaks(Rule::RequiredClaimsPresent),
             Some(value) if value.as_str() != Some(tenant) => self.breaks(Rule::TenantAdmitted),
@@ -237,8 +292,27 @@ impl Case<'_> {
     }
 }
 
-/// Whether the tenant claim is read by a rule of its own: the claimed issuer's name is a template.
-fn tenant_is_read(policy: &TrustPolicy, payload: &[Member]) -> bool {
-    let iss = last(payload, "iss").and_then(Json::as_str);
-    iss.and_then(|iss| policy.issuer_named(iss)).is_some_and(super::TrustedIssuer::is_template)
+/// The lists of names of which one must stand in `aud`.
+fn audience_lists<'l>(policy: &'l TrustPolicy, claimed: Option<&'l Claimed<'_>>) -> impl Iterator<Item = &'l [String]> {
+    let narrowed = claimed.and_then(|claimed| claimed.trusted.audiences.as_deref());
+    policy.audiences.as_deref().into_iter().chain(narrowed)
+}
+
+/// A media type in the form in which it is compared (RFC 7515 section 4.1.9, RFC 2045 section 5.1).
+fn media_type(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(rest) if !rest.contains('/') => rest.to_owned(),
+        _ => lower,
+    }
+}
+
+/// The grammar of RFC 8259 section 6.
+fn is_number(literal: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let unsigned = literal.strip_prefix('-').unwrap_or(literal);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(fraction) && digits(exponent)
 }

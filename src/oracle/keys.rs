@@ -49,39 +49,62 @@ impl<'p> Case<'p> {
         claimed: &Claimed<'p>,
         header: &[Member],
         signer: &SigningEvent,
-    ) {
+    ) -> Option<String> {
         let told = self.told;
         let is_signer = |jwk: &&Jwk| jwk.material.identity(signer.primitive) == signer.key.identity(signer.primitive);
-        let mut listings: Vec<&Jwk> = listed_for(policy, claimed).into_iter().filter(is_signer).collect();
+        let listed = listed_for(policy, claimed);
+        let mut listings: Vec<&Jwk> = listed.iter().copied().filter(is_signer).collect();
         if listings.is_empty() {
             let gone = told.windows(2).rev().find_map(|pair| {
                 let was = listed_for(pair[0].policy, claimed).into_iter().filter(is_signer).collect::<Vec<_>>();
                 (!was.is_empty()).then_some((pair[1].at, was))
             });
-            match gone {
-                None => return self.breaks(Rule::KeyBelongsToIssuer),
-                // A disabled issuer has been counted already, since the moment it was disabled.
-                Some((_, was)) if policy.issuer_named(&claimed.name).is_none() => listings = was,
-                Some((at, was)) => {
-                    self.out_of_service_since(at);
-                    listings = was;
-                }
-            }
+            let Some((at, was)) = gone else {
+                self.breaks(Rule::KeyBelongsToIssuer);
+                return None;
+            };
+            self.out_of_service_since(at);
+            listings = was;
+        } else if self.is_news(claimed, &listings) {
+            self.leaves_open(Latitude::StillCached);
         }
-        // A key listed more than once may be used as any of its listings says.
-        let verdicts: Vec<Listing> =
-            listings.iter().map(|jwk| Listing::of(policy, jwk, header, signer, self.now)).collect();
-        let Some(best) = verdicts.into_iter().min_by_key(|listing| (listing.broken.len(), listing.open.len())) else {
-            return;
+        // A key listed more than once may be used as any of its listings says; their order means nothing.
+        let verdicts = listings.iter().map(|jwk| Listing::of(policy, jwk, claimed, header, signer, self.now));
+        let strictness = |a: &Listing<'_>, b: &Listing<'_>| {
+            let key = |it: &Listing<'_>| (it.broken.len(), it.open.len());
+            key(a).cmp(&key(b)).then_with(|| (&a.broken, &a.open).cmp(&(&b.broken, &b.open)))
         };
+        let best = verdicts.min_by(strictness)?;
+        // RFC 7517 section 4.5: within a set they should be distinct. Where they are not, either key may be the one meant.
+        let kid = last(header, "kid").and_then(Json::as_str);
+        if listed.iter().any(|jwk| jwk.kid.as_deref() == kid && *jwk != best.jwk) {
+            self.leaves_open(Latitude::KidHint);
+        }
         self.broken.extend(best.broken);
         self.latitudes.extend(best.open);
+        Some(best.jwk.material.thumbprint())
     }
+
+    /// Whether a set of this issuer that may still be used has none of these listings.
+    fn is_news(&self, claimed: &Claimed<'_>, listings: &[&Jwk]) -> bool {
+        self.told.windows(2).filter(|pair| self.may_be_cached(pair[1].at)).any(|pair| {
+            let old = pair[0].policy;
+            let has_set = old.key_source == KeySource::Converged || old.issuer_named(&claimed.name).is_some();
+            let known = listed_for(old, claimed);
+            has_set && listings.iter().all(|jwk| !known.contains(jwk))
+        })
+    }
+}
+
+/// What a policy says of the claimed issuer. Where several of its templates fit, the one that was read is meant.
+fn entry_of<'k>(policy: &'k TrustPolicy, claimed: &Claimed<'_>) -> Option<&'k TrustedIssuer> {
+    let same = |trusted: &&TrustedIssuer| trusted.issuer == claimed.trusted.issuer;
+    policy.issuers_named(&claimed.name).find(same).or_else(|| policy.issuer_named(&claimed.name))
 }
 
 /// The keys that a policy lists for the claimed issuer.
 fn listed_for<'k>(policy: &'k TrustPolicy, claimed: &Claimed<'_>) -> Vec<&'k Jwk> {
-    let Some(trusted) = policy.issuer_named(&claimed.name) else { return Vec::new() };
+    let Some(trusted) = entry_of(policy, claimed) else { return Vec::new() };
     let own = trusted.own_keys();
     match policy.key_source {
         KeySource::Converged => {
@@ -92,24 +115,33 @@ fn listed_for<'k>(policy: &'k TrustPolicy, claimed: &Claimed<'_>) -> Vec<&'k Jwk
     }
 }
 
-/// A JWK of a converged set belongs to the issuer that its `issuer` member names, once the tenant stands in the template.
-/// Whether that tenant is the right one is asked elsewhere.
+/// A JWK of a converged set belongs to the issuer that its `issuer` member names, once the tenant stands in the template:
+/// the one in `iss` (whether that is the tenant claim's is asked elsewhere), and for a literal issuer the tenant claim's.
 fn belongs(jwk: &Jwk, trusted: &TrustedIssuer, claimed: &Claimed<'_>) -> bool {
     let Some(owner) = &jwk.issuer else { return false };
     if *owner == claimed.name {
         return true;
     }
-    trusted.is_template() && tenant_in(owner, &claimed.name).is_some()
+    let tenant = if trusted.is_template() { &claimed.tenant } else { &claimed.tenant_claim };
+    tenant_in(owner, &claimed.name).is_some_and(|segment| tenant.as_deref() == Some(segment))
 }
 
 /// What one listing of the signing key says.
-struct Listing {
+struct Listing<'k> {
+    jwk: &'k Jwk,
     broken: Vec<Rule>,
     open: Vec<Latitude>,
 }
 
-impl Listing {
-    fn of(policy: &TrustPolicy, jwk: &Jwk, header: &[Member], signer: &SigningEvent, now: NumericDate) -> Listing {
+impl<'k> Listing<'k> {
+    fn of(
+        policy: &TrustPolicy,
+        jwk: &'k Jwk,
+        claimed: &Claimed<'_>,
+        header: &[Member],
+        signer: &SigningEvent,
+        now: NumericDate,
+    ) -> Listing<'k> {
         let mut broken = Vec::new();
         let mut open = Vec::new();
         // RFC 7517 sections 4.2 and 4.3.
@@ -130,7 +162,7 @@ impl Listing {
         {
             broken.push(Rule::CloudMatches);
         }
-        if policy.enforce_key_lifetime == Some(true)
+        if policy.enforce_key_lifetime != Some(false)
             && let Some(lifetime) = jwk.lifetime()
         {
             let leeway = i64::try_from(policy.leeway.unwrap_or(0)).unwrap_or(i64::MAX);
@@ -138,7 +170,7 @@ impl Listing {
                 lifetime.not_before.is_none_or(|start| now >= start.plus(-slack))
                     && lifetime.not_after.is_none_or(|end| now <= end.plus(slack))
             };
-            if !within(leeway) {
+            if !within(leeway) && policy.enforce_key_lifetime == Some(true) {
                 broken.push(Rule::KeyLifetimeHonoured);
             } else if !within(0) {
                 open.push(Latitude::LifetimeWithinLeeway);
@@ -148,7 +180,11 @@ impl Listing {
         if kid != jwk.kid.as_deref() {
             open.push(Latitude::KidHint);
         }
-        Listing { broken, open }
+        let of_template = |owner: &String| *owner != claimed.name && !claimed.trusted.is_template();
+        if policy.key_source == KeySource::Converged && jwk.issuer.as_ref().is_some_and(of_template) {
+            open.push(Latitude::TemplateForLiteral);
+        }
+        Listing { jwk, broken, open }
     }
 }
 

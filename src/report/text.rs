@@ -19,8 +19,6 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Longest name of a validator that is shown.
-const MAX_NAME: usize = 80;
 /// Longest line that is shown.
 const MAX_LINE: usize = 4_000;
 
@@ -77,21 +75,40 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
 
 fn result_line(run: &Run) -> String {
     let (style, text) = match run.exit {
-        Exit::Clean => {
-            (GREEN, "clean: the baseline held, nothing was found, and every rule that could be broken has evidence")
-        }
-        Exit::Findings => (RED, "findings"),
-        Exit::Faults => (RED, "faults: no answer to some tokens"),
-        Exit::Inconclusive => (YELLOW, "inconclusive: nothing is claimed"),
-        Exit::StaleWaiver => (YELLOW, "a waiver is stale"),
-        Exit::Interrupted => (YELLOW, "interrupted: what was done is kept"),
-        Exit::Usage => (RED, "usage"),
-        Exit::Bug => (RED, "a bug of wrongkey's own"),
+        Exit::Clean => (GREEN, clean_words(run)),
+        Exit::Findings => (RED, "findings".to_owned()),
+        Exit::Faults => (RED, "faults: no answer to some tokens".to_owned()),
+        Exit::Inconclusive => (YELLOW, "inconclusive: nothing is claimed".to_owned()),
+        Exit::StaleWaiver => (YELLOW, "a waiver is stale".to_owned()),
+        Exit::Interrupted => (YELLOW, "interrupted: what was done is kept".to_owned()),
+        Exit::Usage => (RED, "usage".to_owned()),
+        Exit::Bug => (RED, "a bug of wrongkey's own".to_owned()),
     };
     let code = run.exit.code();
     let code =
         if run.forgiven && code != 0 { format!("(exit 0, for --exit-zero; {code})") } else { format!("(exit {code})") };
     format!("{} {}", paint(style, format!("result: {text}")), paint(DIM, code))
+}
+
+/// What a clean run may claim, and no more.
+fn clean_words(run: &Run) -> String {
+    let waived: usize = run.validators.iter().map(|judged| judged.judgement.waived.len()).sum();
+    let all: usize = run.validators.iter().map(|judged| judged.outcome.findings.len()).sum();
+    let untried: BTreeSet<Rule> =
+        run.validators.iter().flat_map(|judged| judged.judgement.not_tried.keys().copied()).collect();
+    let mut but: Vec<String> = Vec::new();
+    if waived > 0 {
+        but.push(number(waived as u64, "waived finding"));
+    }
+    if all > waived {
+        but.push(format!("{} below --fail-on", number((all - waived) as u64, "finding")));
+    }
+    let found = if but.is_empty() { String::new() } else { format!(" but {}", but.join(" and ")) };
+    let untried = match untried.len() {
+        0 => String::new(),
+        count => format!(", but for {} that could not be tried", number(count as u64, "rule")),
+    };
+    format!("clean: the baseline held, nothing was found{found}, and every rule has evidence{untried}")
 }
 
 fn control_part(out: &mut String, control: &Control, quiet: bool) {
@@ -156,14 +173,16 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
     }
     if !waived.is_empty() && !quiet {
         let _ = writeln!(out, "\n  {}", paint(BOLD, number(waived.len() as u64, "waived finding")));
+        // One reason may excuse several findings: it is said once.
+        let mut by_waiver: BTreeMap<usize, BTreeMap<String, u64>> = BTreeMap::new();
         for (&index, &waiver) in &waived {
-            let finding = &outcome.findings[index];
-            let _ = writeln!(
-                out,
-                "    {}  {}",
-                paint(YELLOW, title(finding)),
-                paint(DIM, &run.config.waivers[waiver].reason)
-            );
+            *by_waiver.entry(waiver).or_default().entry(title(&outcome.findings[index])).or_default() += 1;
+        }
+        for (waiver, titles) in by_waiver {
+            let times = |(title, count): (String, u64)| if count > 1 { format!("{title} ({count})") } else { title };
+            let titles: Vec<String> = titles.into_iter().map(times).collect();
+            let reason = paint(DIM, shown(run.config.waivers[waiver].reason.trim()));
+            let _ = writeln!(out, "    {}  {reason}", paint(YELLOW, titles.join(", ")));
         }
     }
     for sentence in &judgement.inconclusive {
@@ -333,7 +352,7 @@ pub fn relation_words(relation: Relation) -> &'static str {
 /// A validator's name and version. It chose them, so they are tamed.
 #[must_use]
 pub fn validator_name(description: &Description) -> String {
-    format!("{} {}", tame(&description.name, MAX_NAME), tame(&description.version, MAX_NAME))
+    format!("{} {}", shown(&description.name), shown(&description.version))
 }
 
 fn number(count: u64, what: &str) -> String {

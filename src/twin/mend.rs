@@ -1,7 +1,7 @@
 //! Policy twins: mend the policy, rule by rule, until the oracle says that the token may be accepted.
 
 use crate::jose::{Json, Jwk, JwkSet, Material, Member, NumericDate, last};
-use crate::oracle::{Told, expect};
+use crate::oracle::{Latitude, Told, expect};
 use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Presented, Provenance, SigningEvent};
 use crate::rule::Rule;
@@ -34,6 +34,10 @@ pub fn policy_twin(told: &[Told<'_>], provenance: &Provenance, now: NumericDate)
     for _ in 0..MAX_ROUNDS {
         let expectation = permits(&policy);
         if expectation.acceptable().is_some() {
+            // An issuer that was added by its literal name, and whose key says a template: list the key plainly.
+            if expectation.latitudes().contains(&Latitude::TemplateForLiteral) {
+                token.mend(&mut policy, Rule::KeyBelongsToIssuer)?;
+            }
             return Some(policy);
         }
         for &rule in expectation.broken() {
@@ -203,10 +207,17 @@ impl Token<'_> {
         {
             return None;
         }
+        // Nobody need take one of another type, required or not.
+        let of_another_type = |name: &str| match (name, last(self.payload, name)) {
+            ("sub" | "jti", Some(value)) => value.as_str().is_none(),
+            ("iat", Some(value)) => !matches!(value, Json::Number(_)),
+            _ => false,
+        };
         let required = policy.required_claims.get_or_insert_default();
-        required.retain(|name| {
-            !absent(name) && name != "sub" || (name == "sub" && self.claim("sub").is_some_and(|s| !s.is_empty()))
-        });
+        if required.iter().any(|name| of_another_type(name)) {
+            return None;
+        }
+        required.retain(|name| !absent(name));
         if last(self.payload, "aud").is_none() {
             policy.audiences = None;
         }

@@ -1,6 +1,6 @@
 //! Token twins: replace parameters of the scenario by honest ones, as few as will do.
 
-use crate::oracle::Expectation;
+use crate::oracle::{Expectation, Latitude};
 use crate::scenario::{Act, Honest, Kid, Present, Scenario, Step};
 
 /// Forging costs signatures; a twin that is not found within so many tries counts as none.
@@ -36,7 +36,12 @@ pub fn token_twin(
                 return None;
             }
             let Some(expectation) = judge(&candidate, step) else { continue };
-            if expectation.acceptable().is_some() && expectation.latitudes().is_subset(original.latitudes()) {
+            // A `crit` that lists something odd is refused by most, so that a twin that keeps it would show nothing.
+            let open = expectation.latitudes();
+            if expectation.acceptable().is_some()
+                && open.is_subset(original.latitudes())
+                && !open.contains(&Latitude::CritList)
+            {
                 return Some(candidate);
             }
         }

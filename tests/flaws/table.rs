@@ -12,27 +12,34 @@ pub(crate) struct Row {
     pub(crate) rules: &'static [Rule],
     /// The scenario that it shrinks to: `corpus/regressions/flawed-<name>/<file>.json`.
     pub(crate) file: &'static str,
-    /// Rules beside these that further findings may blame, since the same mistake breaks them too.
-    pub(crate) further: &'static [Rule],
+    /// Rules beside these that other findings blame, since the same mistake breaks them too.
+    pub(crate) other_rules: &'static [Rule],
+    /// Kinds beside that one which other findings are of, since the same mistake makes them too.
+    pub(crate) other_kinds: &'static [Kind],
 }
 
 const fn accepts(flaw: Flaw, rules: &'static [Rule], file: &'static str) -> Row {
-    Row { flaw, kind: Kind::FalseAccept, rules, file, further: &[] }
+    Row { flaw, kind: Kind::FalseAccept, rules, file, other_rules: &[], other_kinds: &[] }
 }
 
 const fn answers(flaw: Flaw, kind: Kind, file: &'static str) -> Row {
-    Row { flaw, kind, rules: &[], file, further: &[] }
+    Row { flaw, kind, rules: &[], file, other_rules: &[], other_kinds: &[] }
 }
 
 impl Row {
-    const fn and(self, further: &'static [Rule]) -> Row {
-        Row { further, ..self }
+    const fn and(self, other_rules: &'static [Rule], other_kinds: &'static [Kind]) -> Row {
+        Row { other_rules, other_kinds, ..self }
+    }
+
+    /// Where its scenario is written down.
+    pub(crate) fn path(&self) -> String {
+        format!("corpus/regressions/flawed-{}/{}.json", self.flaw.name(), self.file)
     }
 }
 
-/// A row for each flaw, except for the one that gives no wrong answer: who refuses every token without `kid` may.
+/// A row for each flaw, except for [`Flaw::RefusesNoKid`], which gives no wrong answer: who refuses a token without `kid` may.
 pub(crate) const ROWS: &[Row] = &[
-    accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL),
+    accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL, &[Kind::WrongIdentity]),
     answers(RejectAll, Kind::FalseReject, "honest-token"),
     accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
     accepts(IssuerByPrefix, &[IssuerTrusted], "name-and-more"),
@@ -43,7 +50,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(ConvergedByKid, &[KeyBelongsToIssuer], "storm-0558"),
     accepts(KidCacheAcrossIssuers, &[KeyBelongsToIssuer], "primed-by-an-honest-token"),
     accepts(AcceptsNone, &[SignatureMatches], "alg-none"),
-    accepts(HmacOverPublicPem, &[KeyBelongsToIssuer], "pem-of-a-trusted-key").and(&[AlgorithmAllowed]),
+    accepts(HmacOverPublicPem, &[KeyBelongsToIssuer], "pem-of-a-trusted-key").and(&[AlgorithmAllowed], &[]),
     accepts(AlgorithmFromHeader, &[AlgorithmAllowed], "ps256-by-an-rs256-key"),
     accepts(JwkAlgIgnored, &[AlgorithmAllowed], "ps256-by-a-key-listed-for-rs256"),
     accepts(EmbeddedJwkTrusted, &[KeyBelongsToIssuer], "key-in-the-header"),
@@ -62,19 +69,21 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(AudienceIgnored, &[AudienceIncludesUs], "for-another-service"),
     accepts(AudienceOptional, &[RequiredClaimsPresent], "no-aud"),
     accepts(AudienceByPrefix, &[AudienceIncludesUs], "name-and-more"),
-    accepts(RequiredClaimsIgnored, &[RequiredClaimsPresent], "no-exp"),
+    accepts(RequiredClaimsIgnored, &[RequiredClaimsPresent], "no-sub"),
     accepts(ExpiredByAMinute, &[NotExpired], "this-second"),
     accepts(ExpiryIgnored, &[NotExpired], "of-1970"),
     accepts(ExpiryInclusive, &[NotExpired], "this-second"),
     accepts(ReplayAccepted, &[ReplayRefused], "the-same-again"),
     accepts(NotBeforeIgnored, &[NotBeforeReached], "in-an-hour"),
-    accepts(NumericStringExp, &[NotExpired], "exp-as-text"),
+    accepts(NumericStringExp, &[NotExpired], "exp-as-text").and(&[NotBeforeReached], &[]),
     accepts(TypeIgnored, &[TypeExpected], "no-typ"),
     accepts(CritIgnored, &[CritUnderstood], "empty-crit"),
     accepts(FlattenedAccepted, &[SerializationExpected], "as-json"),
     accepts(LaxBase64, &[WellFormed], "padded-signature"),
     accepts(ReserialisedInput, &[ReceivedBytesVerified], "escaped-after-signing"),
-    accepts(SignatureNotVerified, &[SignatureMatches], "one-bit"),
+    // Whichever key it takes has signed for all it knows: another issuer's, a removed one's, and it names the wrong one.
+    accepts(SignatureNotVerified, &[SignatureMatches], "one-bit")
+        .and(&[KeyBelongsToIssuer, KeyInService, ReceivedBytesVerified], &[Kind::WrongIdentity]),
     accepts(UnsignedIfEmpty, &[SignatureMatches], "no-signature"),
     answers(RefusesPs256, Kind::FalseReject, "honest-ps256"),
     answers(SwapsSubject, Kind::WrongIdentity, "two-honest-tokens"),

@@ -30,6 +30,18 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| tokens(site, |_| vec![vec![serialize(Serialization::Detached)]]),
     },
     Class {
+        id: "SE-09",
+        title: "The header says that the payload is not encoded (`b64` false), which no JWT may, and that this must be understood.",
+        aims: Some(Rule::SerializationExpected),
+        source: "RFC 7797 sections 6 and 7",
+        build: |site| {
+            let unencoded = || set_header("b64", Value::bool(false));
+            let crit = || set_header("crit", Value::List(vec![Value::text("b64")]));
+            // Without `crit` whoever does not know `b64` ignores it (RFC 7515 section 4), and rightly accepts.
+            site.first().flat_map(|trust| trust.tokens([vec![crit(), unencoded()]])).collect()
+        },
+    },
+    Class {
         id: "TY-01",
         title: "An ID token, which has a nonce and no access token's `typ`, is presented to a service that asks for a type.",
         aims: Some(Rule::TypeExpected),

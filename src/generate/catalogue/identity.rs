@@ -106,6 +106,13 @@ pub(super) const CLASSES: &[Class] = &[
         source: "RFC 7519 section 4.1.3; CVE-2020-26160",
         build: |site| addressed(site, audience_of_another_type),
     },
+    Class {
+        id: "IA-40",
+        title: "`sub` is left out, empty, null, a list or an object: there is nobody to sign in, and somebody may be.",
+        aims: Some(Rule::RequiredClaimsPresent),
+        source: "RFC 9068 section 2.2; RFC 7519 section 4.1.2; CVE-2026-23990",
+        build: |site| required(site, "sub", |_| nobody()),
+    },
 ];
 
 fn tokens(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {
@@ -125,6 +132,12 @@ fn addressed(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scena
         return Vec::new();
     }
     tokens(site, lists)
+}
+
+fn nobody() -> Vec<Vec<Act>> {
+    let values = [Value::text(""), Value::null(), Value::List(Vec::new()), json("{}")];
+    let set = values.map(|value| vec![set_claim("sub", value)]);
+    [vec![drop_claim("sub")]].into_iter().chain(set).collect()
 }
 
 /// The issuer's name after these edits, in turn.
