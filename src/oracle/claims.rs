@@ -125,14 +125,17 @@ impl Case<'_> {
         let template = claimed.map(|claimed| claimed.trusted).filter(|trusted| trusted.is_template());
         let read_by_template = template.map(Claimed::tenant_claim_name);
         for name in policy.required_claims.iter().flatten() {
-            let missing = match (name.as_str(), last(payload, name)) {
-                (_, None) => true,
-                ("iat", Some(value)) => !matches!(value, Json::Number(_)),
-                (_, Some(Json::String(text))) => text.is_empty(),
-                ("iss" | "exp" | "nbf", Some(_)) => false,
-                ("aud", Some(value)) => *value == Json::Null && !audience_is_read,
-                ("sub" | "jti", Some(_)) => true,
-                (name, Some(value)) => *value == Json::Null && read_by_template != Some(name),
+            let Some(value) = last(payload, name) else {
+                self.breaks(Rule::RequiredClaimsPresent);
+                continue;
+            };
+            let missing = match (name.as_str(), value) {
+                ("iat", value) => !matches!(value, Json::Number(_)),
+                (_, Json::String(text)) => text.is_empty(),
+                ("iss" | "exp" | "nbf", _) => false,
+                ("aud", value) => *value == Json::Null && !audience_is_read,
+                ("sub" | "jti", _) => true,
+                (name, value) => *value == Json::Null && read_by_template != Some(name),
             };
             if missing {
                 self.breaks(Rule::RequiredClaimsPresent);

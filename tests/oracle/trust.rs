@@ -2,13 +2,16 @@
 
 use super::made::Must::{Accept, Either};
 use super::made::{
-    A, B, KEY_A, KEY_B, Made, STRANGER, TEMPLATE, changed, converged, expectation, honest, issuer, jwk, policy, reject,
-    says, says_after, strings, text, with,
+    A, B, KEY_A, KEY_B, Made, NOW, STRANGER, TEMPLATE, changed, converged, expectation, honest, issuer, jwk, policy,
+    reject, says, says_after, strings, text, with,
 };
-use wrongkey::jose::{Json, Jwk, Serialization};
-use wrongkey::oracle::{Latitude, Oracle, Told};
+use wrongkey::forge::{Forge, Move};
+use wrongkey::jose::{Json, Jwk, NumericDate, Serialization};
+use wrongkey::oracle::{Expectation, Latitude, Oracle, Told, expect};
 use wrongkey::policy::{Replay, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::Rule;
+use wrongkey::scenario::Scenario;
+use wrongkey::world::{Calendar, DEFAULT_SEED, World};
 
 const T1: &str = "https://login.example/t1/v2.0";
 
@@ -198,7 +201,7 @@ fn a_token_that_had_to_be_accepted_is_refused_when_it_comes_again() {
     // It may have been refused before.
     says_after(&[(60, once())], &honest().mirrored().shown_before(30, 1, true), &Either);
     // It had to be refused before: now is its first time.
-    let early = honest().claim("nbf", Json::integer(super::made::NOW - 10));
+    let early = honest().claim("nbf", Json::integer(NOW - 10));
     says_after(&[(60, once())], &early.shown_before(30, 1, true), &Accept);
     let stranger = || with(|policy| (policy.replay, policy.issuers[0].issuer) = (Some(Replay::Refuse), "x".to_owned()));
     says_after(&[(30, stranger()), (30, once())], &honest().shown_before(30, 1, true), &Accept);
@@ -207,11 +210,60 @@ fn a_token_that_had_to_be_accepted_is_refused_when_it_comes_again() {
     says_after(&[(60, policy()), (20, once())], &honest().shown_before(30, 1, true), &Either);
 }
 
+/// What the oracle says of each token that a scenario of a shipped world presents.
+fn said_of(scenario: &str) -> Vec<Expectation> {
+    let scenario = Scenario::from_json(scenario.as_bytes()).expect("it reads");
+    let world = World::shipped(&scenario.world, DEFAULT_SEED).expect("it is shipped");
+    let moves = Forge::new(world, Calendar::At(NumericDate(NOW))).play(&scenario, 0).expect("it plays");
+    let mut told = Vec::new();
+    let mut said = Vec::new();
+    for happening in moves {
+        match happening {
+            Move::Trust { policy, at, .. } => told.push((at, policy)),
+            Move::Present(shown) => {
+                let views: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                said.push(expect(&views, &shown.provenance, shown.at));
+            }
+        }
+    }
+    said
+}
+
+#[test]
+fn a_token_of_an_issuer_that_becomes_trusted_at_that_second_was_not_accepted_before() {
+    let again = r#"{ "splice": { "part": "header", "from": "t" } }, { "splice": { "part": "payload", "from": "t" } },
+        { "splice": { "part": "signature", "from": "t" } }"#;
+    let present = |acts: &str| {
+        format!(r#"{{ "present": {{ "as": "t", "to": "once", "honest": {{ "issuer": "c" }}, "acts": [{acts}] }} }}"#)
+    };
+    let steps =
+        [present(""), r#"{ "update-policy": { "party": "once", "acts": [{ "add-issuer": "c" }] } }"#.to_owned()];
+    let steps = [&steps[..], &[present(again), present(again)]].concat().join(",");
+    let said = said_of(&format!(r#"{{ "scenario": 1, "world": "two-issuers", "steps": [{steps}] }}"#));
+    assert_eq!(said[0].alone(), Some(Rule::IssuerTrusted));
+    assert!(!said[1].rejectable(), "{:?}", said[1]);
+    assert_eq!(said[2].alone(), Some(Rule::ReplayRefused));
+}
+
+#[test]
+fn white_space_around_a_flattened_token_is_json_and_around_a_compact_one_is_not() {
+    let with = |acts: &str| {
+        let head = r#""scenario": 1, "world": "two-issuers", "party": "api", "honest": { "issuer": "a" }"#;
+        said_of(&format!(r#"{{ {head}, "acts": [{acts}] }}"#)).remove(0)
+    };
+    let flattened = r#"{ "serialize": { "as": "flattened" } }"#;
+    let newline = r#"{ "raw": { "after": "\n" } }"#;
+    assert_eq!(with(newline).alone(), Some(Rule::WellFormed));
+    assert_eq!(with(&format!("{flattened}, {newline}")).alone(), Some(Rule::SerializationExpected));
+    let letter = with(&format!(r#"{flattened}, {{ "raw": {{ "after": "x" }} }}"#));
+    assert!(letter.broken().contains(&Rule::WellFormed));
+}
+
 #[test]
 fn an_oracle_without_a_rule_accepts_what_only_that_rule_forbids() {
     let told = policy();
     let made = honest().by(&KEY_B);
-    let views = [Told { at: wrongkey::jose::NumericDate(super::made::NOW), policy: &told }];
+    let views = [Told { at: NumericDate(NOW), policy: &told }];
     let said = Oracle::without(Rule::KeyBelongsToIssuer).expect(&views, &made.write().1, views[0].at);
     assert!(said.acceptable().is_some());
 }
