@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 validator=${1:-jsonwebtoken-pooled}
 runs=${2:-11}
-# Only what breaks this rule counts: a validator may have other flaws, which would be found first.
+# Only what breaks this rule alone counts: a validator may have other flaws, which would be found first.
 rule=KeyBelongsToIssuer
 export WRONGKEY_FUZZ=$validator WRONGKEY_FUZZ_RULE=$rule RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
 

@@ -77,7 +77,7 @@ pub struct SignedIdentity {
     pub iss: Option<String>,
     /// `sub`
     pub sub: Option<String>,
-    /// The tenant in a template issuer's name.
+    /// The tenant in a template issuer's name; for a literal issuer what the tenant claim says, where it is there.
     pub tenant: Option<String>,
     /// RFC 7638 thumbprint of the key that signed.
     pub key: Option<String>,
@@ -324,7 +324,8 @@ impl<'p> Case<'p> {
             key = self.key(policy, claimed, header, signer).or(key);
         }
         let text = |name| last(payload, name).and_then(|value| value.as_str()).map(str::to_owned);
-        SignedIdentity { iss: text("iss"), sub: text("sub"), tenant: claimed.and_then(|claimed| claimed.tenant), key }
+        let tenant = claimed.and_then(|claimed| claimed.tenant.or(claimed.tenant_claim));
+        SignedIdentity { iss: text("iss"), sub: text("sub"), tenant, key }
     }
 
     /// What RFC 7515 section 2, RFC 4648 and RFC 8259 make of a spelling.

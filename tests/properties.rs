@@ -36,7 +36,8 @@ fn is_lawful(verdict: &Verdict, lawful: &std::collections::BTreeSet<Lawful>) -> 
         (Lawful::Reject(_), Verdict::Reject(_)) => true,
         (Lawful::Accept(signed), Verdict::Accept { identity, key }) => {
             let SignedIdentity { iss, sub, tenant, key: signer } = signed;
-            let same = identity.as_ref().is_some_and(|i| i.iss == *iss && i.sub == *sub && i.tenant == *tenant);
+            let same_tenant = |said: &Option<String>| said.is_none() || said == tenant;
+            let same = identity.as_ref().is_some_and(|i| i.iss == *iss && i.sub == *sub && same_tenant(&i.tenant));
             same && (key.is_none() || key == signer)
         }
         _ => false,

@@ -2,8 +2,8 @@
 //!
 //! The input is a scenario file; what a mutation changes is one thing in the scenario. The validators are the reference and
 //! the recipes, whose known findings the repository's `wrongkey.toml` waives. With `WRONGKEY_FUZZ=NAME,NAME` they are the
-//! named ones and nothing is waived; with `WRONGKEY_FUZZ_RULE=RULE` only what breaks that rule counts. Without a fuzzer
-//! the program plays the files and folders that are its arguments.
+//! named ones and nothing is waived; with `WRONGKEY_FUZZ_RULE=RULE` only what breaks that rule alone counts. Without a
+//! fuzzer the program plays the files and folders that are its arguments.
 
 #![cfg_attr(fuzzing, no_main)]
 

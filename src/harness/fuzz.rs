@@ -33,7 +33,7 @@ pub struct ScenarioTarget {
 /// Which wrong answers are no reason to panic.
 struct Excuses {
     waivers: Vec<Waiver>,
-    /// All that do not break this rule.
+    /// All that do not break this rule alone.
     other_than: Option<Rule>,
 }
 
@@ -61,7 +61,8 @@ impl ScenarioTarget {
         ScenarioTarget { examiners: makers.iter().map(examiner).collect(), excuses, atlas }
     }
 
-    /// The same, passing over wrong answers that do not break this rule: for measuring how soon one mistake is found.
+    /// The same, passing over wrong answers that do not break this rule and no other: for measuring how soon one mistake is
+    /// found.
     #[must_use]
     pub fn looking_for(mut self, rule: Rule) -> Self {
         self.excuses.other_than = Some(rule);
@@ -165,7 +166,7 @@ fn answered(seen: &Seen) -> &'static str {
 /// What to say of a wrong answer that no waiver excuses.
 fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, excuses: &Excuses) -> Option<String> {
     let (kind, rules) = case.wrong()?;
-    if excuses.other_than.is_some_and(|rule| !rules.contains(&rule)) {
+    if excuses.other_than.is_some_and(|rule| rules != BTreeSet::from([rule])) {
         return None;
     }
     let description = examiner.description();

@@ -37,10 +37,11 @@ impl Calendar {
         }
     }
 
-    /// When an honest token says it was issued: at most a minute ago, a little different for each number.
+    /// When an honest token says it was issued: about a minute ago, a little different for each number. It is never so short a
+    /// time that a clock a few seconds behind would find it ahead.
     #[must_use]
     pub fn issued(self, number: u64) -> NumericDate {
-        let ago = i64::try_from(number % 60).unwrap_or(0);
+        let ago = 30 + i64::try_from(number % 60).unwrap_or(0);
         match self {
             Calendar::At(now) => now.plus(-ago),
             Calendar::Timeless(_) => NumericDate(YEAR_2020 + ago),

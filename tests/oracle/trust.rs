@@ -52,7 +52,11 @@ fn a_tenant_stands_in_iss_and_in_its_claim_and_is_admitted() {
 fn a_literal_issuer_wins_over_a_template() {
     let both = with(|policy| policy.issuers = vec![template(None), issuer(T1, &[jwk(&KEY_B, Some("b1"))])]);
     says(&both, &of_tenant(T1, "t1"), &reject(&[Rule::KeyBelongsToIssuer]));
-    says(&both, &of_tenant(T1, "other").by(&KEY_B).head("kid", text("b1")), &Accept);
+    let literal = of_tenant(T1, "other").by(&KEY_B).head("kid", text("b1"));
+    says(&both, &literal, &Accept);
+    // Whoever shows the tenant claim shows what the signer wrote.
+    let said = expectation(&[(0, both)], &literal);
+    assert_eq!(said.acceptable().and_then(|who| who.tenant.as_deref()), Some("other"));
 }
 
 #[test]
