@@ -10,7 +10,7 @@ mod keys;
 use crate::jose::{Departure, Json, Member, NumericDate, Serialization, Spelling, last};
 use crate::policy::{Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Part, Presented, Provenance};
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 use std::collections::BTreeSet;
 
 /// Something that the standards leave open: a validator may refuse a token for it, or not.
@@ -98,6 +98,8 @@ pub struct Expectation {
     broken: BTreeSet<Rule>,
     latitudes: BTreeSet<Latitude>,
     identity: SignedIdentity,
+    /// `iss` or `aud` is among the required claims that are not there.
+    unbound: bool,
 }
 
 impl Expectation {
@@ -136,6 +138,17 @@ impl Expectation {
     #[must_use]
     pub fn broken(&self) -> &BTreeSet<Rule> {
         &self.broken
+    }
+
+    /// How much it would matter to accept: as much as the gravest broken rule. A missing claim is critical where it is `iss`
+    /// or `aud`, which bind the token to somebody, and high otherwise.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        let of = |rule: &Rule| match rule {
+            Rule::RequiredClaimsPresent if !self.unbound => Severity::High,
+            rule => rule.severity(),
+        };
+        self.broken.iter().map(of).max()
     }
 
     /// The one broken rule, where it is alone.
@@ -205,7 +218,7 @@ impl Oracle {
 
     /// One reading: which of the issuers that fit `iss` it stands for.
     fn read(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate, reading: usize) -> Expectation {
-        let mut case = Case { told, now, reading, broken: BTreeSet::new(), latitudes: BTreeSet::new() };
+        let mut case = Case { told, now, reading, broken: BTreeSet::new(), latitudes: BTreeSet::new(), unbound: false };
         let identity = match (&provenance.presented, told.last()) {
             (Presented::Jws(jws), Some(current)) => case.judge(current.policy, jws, provenance),
             // Octets that nobody signed, or nobody to trust.
@@ -218,7 +231,7 @@ impl Oracle {
         if let Some(rule) = self.without {
             case.broken.remove(&rule);
         }
-        Expectation { broken: case.broken, latitudes: case.latitudes, identity }
+        Expectation { broken: case.broken, latitudes: case.latitudes, identity, unbound: case.unbound }
     }
 }
 
@@ -255,6 +268,7 @@ struct Case<'p> {
     reading: usize,
     broken: BTreeSet<Rule>,
     latitudes: BTreeSet<Latitude>,
+    unbound: bool,
 }
 
 /// The issuer that the token claims and what the policy says of it.
@@ -283,6 +297,12 @@ fn fitting(policy: &TrustPolicy, provenance: &Provenance) -> usize {
 impl<'p> Case<'p> {
     fn breaks(&mut self, rule: Rule) {
         self.broken.insert(rule);
+    }
+
+    /// A claim that says whose token it is, or for whom, is not there.
+    fn misses_a_bound(&mut self) {
+        self.unbound = true;
+        self.breaks(Rule::RequiredClaimsPresent);
     }
 
     fn leaves_open(&mut self, latitude: Latitude) {
@@ -364,12 +384,12 @@ impl<'p> Case<'p> {
     fn issuer(&mut self, policy: &'p TrustPolicy, payload: &[Member]) -> Option<Claimed<'p>> {
         let name = match last(payload, "iss") {
             None => {
-                self.breaks(Rule::RequiredClaimsPresent);
+                self.misses_a_bound();
                 return None;
             }
             Some(value) => match value.as_str() {
                 Some("") if required(policy, "iss") => {
-                    self.breaks(Rule::RequiredClaimsPresent);
+                    self.misses_a_bound();
                     return None;
                 }
                 Some(name) => name,

@@ -17,7 +17,7 @@ use wrongkey::jose::{Json, Jwk, Material, Member, NumericDate, Spelling};
 use wrongkey::key::PrivateKey;
 use wrongkey::oracle::SignedIdentity;
 use wrongkey::policy::TrustedIssuer;
-use wrongkey::rule::Rule;
+use wrongkey::rule::{Rule, Severity};
 
 #[test]
 fn an_honest_token_must_be_accepted_as_what_its_signer_wrote() {
@@ -186,6 +186,20 @@ fn a_required_claim_is_there_and_no_empty_text() {
         says(&lax, &honest().no_claim(name), &Accept);
     }
     says(&lax, &honest().no_claim("exp"), &Accept);
+}
+
+#[test]
+fn a_missing_claim_is_critical_where_it_binds_the_token_to_somebody() {
+    let severity = |name| expectation(&[(0, policy())], &honest().no_claim(name)).severity();
+    for (name, wanted) in [
+        ("iss", Some(Severity::Critical)),
+        ("aud", Some(Severity::Critical)),
+        ("sub", Some(Severity::High)),
+        ("exp", Some(Severity::High)),
+        ("jti", None),
+    ] {
+        assert_eq!(severity(name), wanted, "{name}");
+    }
 }
 
 #[test]

@@ -281,7 +281,7 @@ fn describe(plan: &Plan, description: &Description, group: &Group, shrunk: &Shru
         validator_version: description.version.clone(),
         kind: *kind,
         rules: rules.clone(),
-        severity: finding::severity(*kind, rules),
+        severity: finding::severity(*kind, case.expectation.severity()),
         scenario: shrunk.scenario.as_ref().clone(),
         step: case.step,
         answer,

@@ -110,7 +110,7 @@ pub(super) const CLASSES: &[Class] = &[
         id: "IA-40",
         title: "`sub` is left out, empty, null, a list or an object: there is nobody to sign in, and somebody may be.",
         aims: Some(Rule::RequiredClaimsPresent),
-        source: "RFC 9068 section 2.2; RFC 7519 section 4.1.2; CVE-2026-23990",
+        source: "RFC 9068 section 2.2; RFC 7519 section 4.1.2",
         build: |site| required(site, "sub", |_| nobody()),
     },
 ];
