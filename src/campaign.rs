@@ -67,6 +67,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
+    /// How many more there were than [`Plan::max_findings`].
+    pub findings_beyond: usize,
     /// How long it took.
     pub duration: Duration,
     /// Whether it was broken off: too many hung workers.
@@ -246,11 +248,12 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
         summary.merge(std::mem::take(&mut chunk.summary));
     }
     let Summary { tally, groups, first_cross_issuer, unplayable } = summary;
-    let findings = conclude::findings(plan, maker, &description, groups, &progress.stop, tick);
+    let (findings, findings_beyond) = conclude::findings(plan, maker, &description, groups, &progress.stop, tick);
     Ok(Outcome {
         description,
         tally,
         findings,
+        findings_beyond,
         duration: start.elapsed(),
         broken_off: !finished && !interrupted,
         interrupted,

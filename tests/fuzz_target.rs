@@ -19,8 +19,8 @@ fn root(path: &str) -> PathBuf {
 
 /// The target as the fuzzer runs it.
 fn usual() -> ScenarioTarget {
-    let waivers = std::fs::read_to_string(root("wrongkey.toml")).unwrap();
-    ScenarioTarget::named(None, &waivers).unwrap()
+    let read = |path| std::fs::read_to_string(root(path)).unwrap();
+    ScenarioTarget::named(None, &(read("wrongkey.toml") + &read("fuzz/waivers.toml"))).unwrap()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use wrongkey::forge::{Forge, Move};
 use wrongkey::generate::{Site, baseline, strategy};
 use wrongkey::jose::{Json, Primitive, Serialization, last};
 use wrongkey::oracle::{Lawful, Oracle, SignedIdentity, Told, expect};
-use wrongkey::policy::{KeySource, TrustPolicy};
+use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::provenance::{Presented, Provenance};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{Act, Edit, Mangle, Present, Scenario, SetMember, Step, Value};
@@ -157,7 +157,7 @@ fn signer_is_listed(policies: &[&TrustPolicy], provenance: &Provenance) -> bool 
     let mut events = made;
     events.any(|event| {
         policies.iter().any(|policy| {
-            let own = policy.issuers.iter().filter(|issuer| fits(&issuer.issuer)).flat_map(|issuer| issuer.own_keys());
+            let own = policy.issuers.iter().filter(|issuer| fits(&issuer.issuer)).flat_map(TrustedIssuer::own_keys);
             let shared = policy.converged_jwks.iter().flat_map(|set| &set.keys);
             let shared = shared.filter(|jwk| jwk.issuer.as_deref().is_some_and(fits));
             own.chain(shared).any(|jwk| jwk.material == event.key)

@@ -1,7 +1,7 @@
 //! Searches for a scenario that a validator answers wrongly.
 //!
 //! The input is a scenario file; what a mutation changes is one thing in the scenario. The validators are the reference and
-//! the recipes, whose known findings the repository's `wrongkey.toml` waives. With `WRONGKEY_FUZZ=NAME,NAME` they are the
+//! the recipes, whose known findings `wrongkey.toml` and `waivers.toml` waive. With `WRONGKEY_FUZZ=NAME,NAME` they are the
 //! named ones and nothing is waived; with `WRONGKEY_FUZZ_RULE=RULE` only what breaks that rule alone counts. Without a
 //! fuzzer the program plays the files and folders that are its arguments.
 
@@ -10,6 +10,9 @@
 use wrongkey::error::Error;
 use wrongkey::harness::fuzz::ScenarioTarget;
 use wrongkey::rule::Rule;
+
+/// The repository's own, and that of the recipe which is known to be wrong.
+const WAIVERS: &str = concat!(include_str!("../../wrongkey.toml"), include_str!("../waivers.toml"));
 
 fn target() -> ScenarioTarget {
     from_environment().unwrap_or_else(|error| {
@@ -20,7 +23,7 @@ fn target() -> ScenarioTarget {
 
 fn from_environment() -> Result<ScenarioTarget, Error> {
     let names = std::env::var("WRONGKEY_FUZZ").ok();
-    let target = ScenarioTarget::named(names.as_deref(), include_str!("../../wrongkey.toml"))?;
+    let target = ScenarioTarget::named(names.as_deref(), WAIVERS)?;
     let Ok(name) = std::env::var("WRONGKEY_FUZZ_RULE") else { return Ok(target) };
     let rule = Rule::ALL.iter().find(|rule| rule.name() == name);
     let rule = rule.ok_or_else(|| Error::Usage(format!("there is no rule `{name}`: `wrongkey list rules`")))?;

@@ -41,6 +41,7 @@ struct Shrunk {
     reproduced: bool,
 }
 
+/// The findings, worst first, and how many beyond the bound were left out.
 pub(super) fn findings(
     plan: &Plan,
     maker: &Maker,
@@ -48,7 +49,7 @@ pub(super) fn findings(
     groups: Groups,
     stop: &AtomicBool,
     tick: &mut dyn FnMut(),
-) -> Vec<Finding> {
+) -> (Vec<Finding>, usize) {
     let groups: Arc<Vec<Group>> = Arc::new(groups.worth_a_finding());
     let results: Arc<Vec<Mutex<Option<Shrunk>>>> = Arc::new(groups.iter().map(|_| Mutex::default()).collect());
     let work = {
@@ -92,8 +93,9 @@ pub(super) fn findings(
     }
     let mut findings: Vec<Finding> = findings.into_values().collect();
     findings.sort_by(|a, b| (b.severity, a.kind, &a.rules, &a.origin).cmp(&(a.severity, b.kind, &b.rules, &b.origin)));
+    let beyond = findings.len().saturating_sub(plan.max_findings);
     findings.truncate(plan.max_findings);
-    findings
+    (findings, beyond)
 }
 
 /// Most ways to act that are told apart among wrong answers of one kind, by the same rules and relation.

@@ -334,9 +334,8 @@ impl Examiner {
             Some(Instance::Broken(fault)) => return (Seen::Fault(fault.clone()), Some(Instance::Broken(fault))),
             None => None,
         };
-        let validator = match validator {
-            Some(validator) => validator,
-            None => return (Seen::Skipped("no policy was handed over".to_owned()), None),
+        let Some(validator) = validator else {
+            return (Seen::Skipped("no policy was handed over".to_owned()), None);
         };
         let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
         let policy = told.last().map(|told| told.policy);
@@ -408,7 +407,7 @@ impl Examiner {
         if self.description.clock == Clock::Settable {
             return false;
         }
-        let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
+        let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset)).lawful();
         at(-CLOCK_MARGIN) != at(CLOCK_MARGIN)
     }
 }

@@ -1,4 +1,4 @@
-//! The result as JSON, for pipelines: `result.schema.json` beside the manifest describes it.
+//! The result as JSON, for pipelines. The form has a version, and members are only ever added to one.
 
 use super::{Control, Judged, Run};
 use crate::campaign::{BaselineFailure, Cell, ClassTally, RuleTally};
@@ -59,6 +59,7 @@ struct ValidatorPart<'r> {
     not_tried: BTreeMap<&'static str, &'r BTreeSet<String>>,
     unplayable: &'r [(String, String)],
     findings: Vec<FindingPart<'r>>,
+    findings_beyond_the_bound: usize,
 }
 
 #[derive(Serialize)]
@@ -152,6 +153,7 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
         inconclusive: &judgement.inconclusive,
         not_tried: judgement.not_tried.iter().map(|(rule, reasons)| (rule.name(), reasons)).collect(),
         unplayable: &outcome.unplayable,
+        findings_beyond_the_bound: outcome.findings_beyond,
         findings: outcome
             .findings
             .iter()

@@ -171,6 +171,10 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
             finding_part(out, finding, run.out.as_deref(), outcome.interrupted);
         }
     }
+    if outcome.findings_beyond > 0 {
+        let more = number(outcome.findings_beyond as u64, "further finding");
+        let _ = writeln!(out, "\n  {} {more} left out: raise --max-findings", paint(YELLOW, "gap:"));
+    }
     if !waived.is_empty() && !quiet {
         let _ = writeln!(out, "\n  {}", paint(BOLD, number(waived.len() as u64, "waived finding")));
         // One reason may excuse several findings: it is said once.
