@@ -209,6 +209,11 @@ impl World {
     /// The keys that somebody could sign an honest token of this issuer for this party with: owned by it, listed (or a
     /// secret shared with the party), fit for signing, within their lifetime, with an algorithm that the party allows.
     pub fn honest_keys<'w>(&'w self, party: &'w Party, trust: &'w PartyIssuer) -> impl Iterator<Item = &'w Key> {
+        self.serving_keys(party, trust).filter(|key| key.private.is_some())
+    }
+
+    /// The same, whether we have the private half or not: where we have not, only somebody else can sign for the issuer.
+    pub fn serving_keys<'w>(&'w self, party: &'w Party, trust: &'w PartyIssuer) -> impl Iterator<Item = &'w Key> {
         let allowed = trust.algorithms.as_ref().or(self.issuer(&trust.alias).map(|issuer| &issuer.algorithms));
         self.keys_of(&trust.alias).filter(move |key| {
             let listed = key.published || trust.secrets.contains(&key.alias);
@@ -218,8 +223,24 @@ impl World {
             };
             let signs =
                 key.signs.iter().any(|alg| allowed.is_none_or(|list| list.iter().any(|name| name == alg.name())));
-            key.honest && listed && in_cloud && signs && key.private.is_some()
+            key.honest && listed && in_cloud && signs
         })
+    }
+
+    /// The key that a token of this issuer for this party is by unless something else is said: the issuer's first that is
+    /// in service, else any to sign with, else one in service of which only the public half is here.
+    #[must_use]
+    pub fn default_key<'w>(&'w self, party: &'w Party, issuer: &'w str, publication: &Publication) -> Option<&'w Key> {
+        let trust = party.issuers.iter().find(|trust| trust.alias == issuer);
+        let listed = publication.listed(issuer);
+        let in_service = |key: &&Key| {
+            let secret = trust.is_some_and(|trust| trust.secrets.contains(&key.alias));
+            secret || listed.iter().any(|(alias, _)| *alias == key.alias)
+        };
+        trust
+            .and_then(|trust| self.honest_keys(party, trust).find(in_service))
+            .or_else(|| self.keys_of(issuer).find(|key| key.honest && key.private.is_some()))
+            .or_else(|| trust.and_then(|trust| self.serving_keys(party, trust).find(in_service)))
     }
 
     /// An issuer's name with the tenant in its place.

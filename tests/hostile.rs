@@ -69,14 +69,15 @@ fn plan() -> Plan {
     Plan { worlds, stream, now: NOW, jobs: 2, timeout: Duration::from_millis(150), max_findings: 50 }
 }
 
-fn judge(maker: Maker) -> Result<Outcome, Error> {
+fn judge(maker: &Maker) -> Result<Outcome, Error> {
     static QUIET: std::sync::Once = std::sync::Once::new();
     QUIET.call_once(quiet_panics);
-    run(&plan(), &maker, &Arc::new(Progress::default()), &mut || {})
+    run(&plan(), maker, &Arc::new(Progress::default()), &mut || {})
 }
 
 fn outcome(make: fn() -> Odd) -> Outcome {
-    judge(Arc::new(move || Box::new(make()))).unwrap()
+    let maker: Maker = Arc::new(move || Box::new(make()));
+    judge(&maker).unwrap()
 }
 
 #[test]
@@ -115,13 +116,15 @@ fn a_hang_in_configure_is_left_behind() {
 
 #[test]
 fn a_validator_that_panics_or_hangs_when_it_is_made_is_told_so() {
-    let panics = judge(Arc::new(|| panic!("not today")));
+    let panics: Maker = Arc::new(|| panic!("not today"));
+    let panics = judge(&panics);
     assert!(panics.unwrap_err().to_string().contains("panics or hangs when it is made"));
-    let hangs = judge(Arc::new(|| {
+    let hangs: Maker = Arc::new(|| {
         loop {
             std::thread::sleep(Duration::from_secs(60));
         }
-    }));
+    });
+    let hangs = judge(&hangs);
     assert!(hangs.unwrap_err().to_string().contains("panics or hangs when it is made"));
 }
 

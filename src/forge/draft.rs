@@ -86,17 +86,9 @@ impl Draft {
         };
         let key = match &honest.key {
             Some(alias) => world.key(alias).ok_or_else(|| unknown("key", alias))?,
-            None => {
-                let listed = situation.publication.listed(&issuer.alias);
-                let in_service = |key: &&Key| {
-                    let secret = trust.is_some_and(|trust| trust.secrets.contains(&key.alias));
-                    secret || listed.iter().any(|(alias, _)| *alias == key.alias)
-                };
-                let of_party = trust.and_then(|trust| world.honest_keys(party, trust).find(in_service));
-                of_party
-                    .or_else(|| world.keys_of(&issuer.alias).find(|key| key.honest && key.private.is_some()))
-                    .ok_or_else(|| wrong(format!("issuer `{}` has no key to sign with", issuer.alias)))?
-            }
+            None => world
+                .default_key(party, &issuer.alias, situation.publication)
+                .ok_or_else(|| wrong(format!("issuer `{}` has no key to sign with", issuer.alias)))?,
         };
         let alg = match &honest.alg {
             Some(name) => Primitive::from_name(name)

@@ -31,6 +31,8 @@ struct Player<'w> {
 struct Parts {
     raw_header: bool,
     raw_payload: bool,
+    /// Whether an act has signed or stripped: the honest signature is no longer needed.
+    settled: bool,
 }
 
 fn is(truth: bool) -> Plays {
@@ -80,34 +82,30 @@ impl Player<'_> {
             self.world.subject(subject)?;
         }
         let key = self.honest_key(party, honest)?;
-        is(can_sign(key, honest.alg.as_deref()))?;
+        is(fits(key, honest.alg.as_deref()))?;
         let mut parts = Parts::default();
         for act in acts {
             self.act(party, key, act, depth, &mut parts)?;
         }
+        settle(key, &mut parts)?;
         Some(parts)
     }
 
-    /// The key that signs unless an act says otherwise: the issuer's first that is listed for the party and in service.
+    /// The key that signs unless an act says otherwise.
     fn honest_key<'a>(&'a self, party: &'a Party, honest: &'a Honest) -> Option<&'a Key> {
-        if let Some(alias) = &honest.key {
-            return self.world.key(alias);
+        match &honest.key {
+            Some(alias) => self.world.key(alias),
+            None => self.world.default_key(party, &honest.issuer, &self.publication),
         }
-        let terms = party.issuers.iter().find(|terms| terms.alias == honest.issuer);
-        let listed = self.publication.listed(&honest.issuer);
-        let in_service = |key: &&Key| {
-            let secret = terms.is_some_and(|terms| terms.secrets.contains(&key.alias));
-            secret || listed.iter().any(|(alias, _)| *alias == key.alias)
-        };
-        let of_party = terms.and_then(|terms| self.world.honest_keys(party, terms).find(in_service));
-        of_party.or_else(|| self.world.keys_of(&honest.issuer).find(|key| key.honest && key.private.is_some()))
     }
 
     fn act(&self, party: &Party, honest: &Key, act: &Act, depth: usize, parts: &mut Parts) -> Plays {
         match act {
             Act::SignWith(sign) => {
                 is(!parts.raw_header && !parts.raw_payload)?;
-                self.sign(honest, sign)
+                self.sign(honest, sign)?;
+                parts.settled = true;
+                Some(())
             }
             Act::SetClaim(set) => {
                 is(!parts.raw_payload)?;
@@ -127,13 +125,17 @@ impl Player<'_> {
             }
             Act::DropClaim(_) => is(!parts.raw_payload),
             Act::DropHeader(_) => is(!parts.raw_header),
-            Act::Splice(splice) => self.splice(party, splice, depth, parts),
+            Act::Splice(splice) => {
+                settle(honest, parts)?;
+                self.splice(party, splice, depth, parts)
+            }
             Act::EmbedKey { r#as, key } => {
                 is(*r#as == KeyHeader::Jwk && !parts.raw_header)?;
                 is(!matches!(self.world.key(key)?.jwk.material, Material::Oct { .. }))
             }
             Act::Serialize { r#as } => is(!matches!(r#as, Serialization::General | Serialization::Nested)),
             Act::Raw(Raw::Text { part, .. } | Raw::FlipBit { part, .. }) => {
+                settle(honest, parts)?;
                 match part {
                     Segment::Header => parts.raw_header = true,
                     Segment::Payload => parts.raw_payload = true,
@@ -141,7 +143,12 @@ impl Player<'_> {
                 }
                 Some(())
             }
-            Act::StripSignature {} | Act::Spell { .. } | Act::MangleSignature(_) | Act::Raw(_) => Some(()),
+            Act::MangleSignature(_) | Act::Raw(_) => settle(honest, parts),
+            Act::StripSignature {} => {
+                parts.settled = true;
+                Some(())
+            }
+            Act::Spell { .. } => Some(()),
         }
     }
 
@@ -202,9 +209,19 @@ impl Player<'_> {
     }
 }
 
+/// Signs with the honest key unless an act has signed.
+fn settle(honest: &Key, parts: &mut Parts) -> Plays {
+    is(parts.settled || honest.private.is_some())?;
+    parts.settled = true;
+    Some(())
+}
+
 fn can_sign(key: &Key, alg: Option<&str>) -> bool {
-    let fits = |name| Primitive::from_name(name).is_some_and(|alg| key.jwk.material.fits(alg));
-    key.private.is_some() && alg.is_none_or(fits)
+    key.private.is_some() && fits(key, alg)
+}
+
+fn fits(key: &Key, alg: Option<&str>) -> bool {
+    alg.is_none_or(|name| Primitive::from_name(name).is_some_and(|alg| key.jwk.material.fits(alg)))
 }
 
 /// Whether the public half of the key can be written in that layout.

@@ -3,7 +3,7 @@
 use crate::jose::{Jwk, Material, Primitive};
 use crate::policy::KeySource;
 use crate::scenario::{Act, Honest, Kid, Present, Scenario, SignWith, Span, Step};
-use crate::world::{Issuer, Key, Party, PartyIssuer, World};
+use crate::world::{Issuer, Key, Party, PartyIssuer, Publication, World};
 
 /// A relying party of a world and where its keys come from.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,15 @@ impl<'w> Site<'w> {
     /// The first of them, for classes where another issuer would show nothing new.
     pub(super) fn first(self) -> impl Iterator<Item = Trust<'w>> {
         self.trusts().take(1)
+    }
+
+    /// The issuers that the party trusts and has a key of, whether anybody here can sign honestly for them or not: for
+    /// attacks in which somebody else signs before anything needs the issuer's own signature.
+    pub(super) fn claimable(self) -> impl Iterator<Item = Trust<'w>> {
+        self.party.issuers.iter().filter_map(move |terms| {
+            let trust = Trust { site: self, issuer: self.world.issuer(&terms.alias)?, terms };
+            (!trust.claimed_keys().is_empty()).then_some(trust)
+        })
     }
 
     /// Issuers of the world that the party does not trust.
@@ -99,16 +108,21 @@ impl<'w> Trust<'w> {
         self.allowed().iter().any(|name| name == alg.name())
     }
 
-    /// The keys that the party is told for this issuer, with private halves to sign with.
-    pub(super) fn listed_keys(self) -> Vec<&'w Key> {
+    /// The keys that the party is told for this issuer.
+    fn told_keys(self) -> impl Iterator<Item = &'w Key> {
         let site = self.site;
-        let told = |key: &&Key| match site.key_source {
+        let told = move |key: &&Key| match site.key_source {
             KeySource::PerIssuer | KeySource::Fetched => key.published || self.terms.secrets.contains(&key.alias),
             KeySource::Converged => {
                 key.published && key.names_issuer && site.world.converged.contains(&self.issuer.alias)
             }
         };
-        site.world.keys_of(&self.issuer.alias).filter(told).filter(|key| key.private.is_some()).collect()
+        site.world.keys_of(&self.issuer.alias).filter(told)
+    }
+
+    /// Those of them with private halves to sign with.
+    pub(super) fn listed_keys(self) -> Vec<&'w Key> {
+        self.told_keys().filter(|key| key.private.is_some()).collect()
     }
 
     /// Those of them that honest tokens are signed with.
@@ -116,6 +130,18 @@ impl<'w> Trust<'w> {
         let listed = self.listed_keys();
         let of_party = self.site.world.honest_keys(self.site.party, self.terms);
         of_party.filter(|key| listed.iter().any(|one| one.alias == key.alias)).collect()
+    }
+
+    /// Keys that a token of this issuer may be said to be by: the honest ones, or where there is none those of which only
+    /// the public half is here.
+    pub(super) fn claimed_keys(self) -> Vec<&'w Key> {
+        let honest = self.honest_keys();
+        if !honest.is_empty() {
+            return honest;
+        }
+        let told: Vec<_> = self.told_keys().collect();
+        let serving = self.site.world.serving_keys(self.site.party, self.terms);
+        serving.filter(|key| told.iter().any(|one| one.alias == key.alias)).collect()
     }
 
     /// Algorithms with which a token by this key of the issuer's own is in order.
@@ -139,8 +165,9 @@ impl<'w> Trust<'w> {
 
     /// The shortest honest token: whatever is left out is chosen when it is forged.
     pub(super) fn honest(self) -> Honest {
-        let first = self.honest_keys().first().map(|key| key.alias.clone());
-        let chosen = self.site.world.honest_keys(self.site.party, self.terms).next().map(|key| key.alias.clone());
+        let Site { world, party, .. } = self.site;
+        let first = self.claimed_keys().first().map(|key| key.alias.clone());
+        let chosen = world.default_key(party, &self.issuer.alias, &Publication::of(world)).map(|key| key.alias.clone());
         let key = first.filter(|first| Some(first) != chosen.as_ref());
         Honest { issuer: self.issuer.alias.clone(), key, ..Honest::default() }
     }
@@ -181,7 +208,7 @@ impl<'w> Trust<'w> {
 
     /// Whether the party is told this very key for this issuer, by whatever name.
     pub(super) fn lists(self, key: &Key) -> bool {
-        self.listed_keys().iter().any(|listed| listed.jwk.material == key.jwk.material)
+        self.told_keys().any(|told| told.jwk.material == key.jwk.material)
     }
 
     /// Published keys of another issuer which are not this issuer's too.

@@ -47,7 +47,7 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
     for (world, issuer) in &run.unsigned {
         let _ = writeln!(
             out,
-            "{} {world} has no private key of issuer {issuer}: no token claims it, and nothing is shown of it\n",
+            "{} {world} has no private key of issuer {issuer}: no honest token of it is shown, only forged ones that claim it\n",
             paint(YELLOW, "gap:")
         );
     }

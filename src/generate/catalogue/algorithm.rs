@@ -88,7 +88,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "HMAC keyed with nothing, under the `kid` of a key, under one that nobody has, and under none.",
         aims: Some(Rule::KeyBelongsToIssuer),
         source: "RFC 7518 section 3.2; CVE-2026-45363",
-        build: |site| site.trusts().flat_map(empty_secret).collect(),
+        build: |site| site.claimable().flat_map(empty_secret).collect(),
     },
 ];
 
@@ -109,12 +109,12 @@ fn no_algorithm(site: Site<'_>) -> Vec<Scenario> {
     site.first().flat_map(|trust| trust.tokens(lists.clone())).collect()
 }
 
-/// The text of the issuer's first honest key as an HS256 secret, and the plainest as one for the longer hashes; for further
+/// The text of the issuer's first key in service as an HS256 secret, and the plainest as one for the longer hashes; for further
 /// issuers with such keys the plainest has to do.
 fn public_text_as_secret(site: Site<'_>, layouts: &[Layout], wanted: fn(&Key) -> bool) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for trust in site.trusts() {
-        let key = trust.honest_keys().into_iter().find(|key| wanted(key) && !is_secret(key));
+    for trust in site.claimable() {
+        let key = trust.claimed_keys().into_iter().find(|key| wanted(key) && !is_secret(key));
         let Some(key) = key else { continue };
         let layouts = if scenarios.is_empty() { layouts } else { &[Layout::SpkiPem] };
         if scenarios.is_empty() {
@@ -128,7 +128,7 @@ fn public_text_as_secret(site: Site<'_>, layouts: &[Layout], wanted: fn(&Key) ->
 
 /// A lookup that finds no key must not hand out an empty one.
 fn empty_secret(trust: Trust<'_>) -> Vec<Scenario> {
-    let Some(key) = trust.honest_keys().into_iter().find(|key| !is_secret(key)) else { return Vec::new() };
+    let Some(key) = trust.claimed_keys().into_iter().find(|key| !is_secret(key)) else { return Vec::new() };
     let secret = PublicText { of: key.alias.clone(), layout: Layout::Empty };
     let by = |kid| Act::SignWith(SignWith { key: None, secret: Some(secret.clone()), alg: None, kid });
     trust.tokens([Kid::Own, Kid::Text("nobody".to_owned()), Kid::None].map(|kid| vec![by(kid)]))

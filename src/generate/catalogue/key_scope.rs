@@ -147,7 +147,7 @@ fn cross(site: Site<'_>, kid: &Kid) -> Vec<Scenario> {
         let keys = claimed.others().flat_map(|signer| claimed.cleanest_keys(signer.issuer));
         keys.map(|key| claimed.token(vec![claimed.sign_with(key, kid.clone())])).collect()
     };
-    site.trusts().flat_map(for_claimed).collect()
+    site.claimable().flat_map(for_claimed).collect()
 }
 
 fn alike(site: Site<'_>, signer_first: bool) -> Vec<Scenario> {
@@ -165,7 +165,7 @@ fn alike(site: Site<'_>, signer_first: bool) -> Vec<Scenario> {
 
 fn matrix(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for claimed in site.trusts() {
+    for claimed in site.claimable() {
         let owners = site.world.issuers.iter().filter(|owner| owner.alias != claimed.issuer.alias);
         let keys = owners.flat_map(|owner| claimed.foreign_keys(owner));
         for key in keys.filter(|key| permits_signing(&key.jwk)) {
@@ -178,7 +178,7 @@ fn matrix(site: Site<'_>) -> Vec<Scenario> {
 
 fn unknown_key(site: Site<'_>, kids: &[Kid]) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for claimed in site.trusts() {
+    for claimed in site.claimable() {
         for key in site.attacker_keys().filter(|key| claimed.can_use(key)) {
             scenarios.extend(kids.iter().map(|kid| claimed.token(vec![claimed.sign_with(key, kid.clone())])));
         }
@@ -197,7 +197,7 @@ fn stranger_for_itself(site: Site<'_>) -> Vec<Scenario> {
 
 fn stranger_for_trusted(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for claimed in site.trusts() {
+    for claimed in site.claimable() {
         for key in site.strangers().flat_map(|stranger| claimed.cleanest_keys(stranger)) {
             scenarios.push(claimed.token(vec![claimed.sign_with(key, Kid::Own)]));
         }
@@ -225,7 +225,7 @@ fn converged(site: Site<'_>) -> Vec<Scenario> {
         return Vec::new();
     }
     let mut scenarios = Vec::new();
-    for claimed in site.trusts() {
+    for claimed in site.claimable() {
         let owners = site
             .world
             .issuers
@@ -250,7 +250,7 @@ fn orphan(site: Site<'_>) -> Vec<Scenario> {
         let usable = orphans().filter(|key| claimed.can_use(key) && !claimed.lists(key));
         usable.map(|key| claimed.token(vec![claimed.sign_with(key, Kid::Own)])).collect()
     };
-    site.trusts().flat_map(for_claimed).collect()
+    site.claimable().flat_map(for_claimed).collect()
 }
 
 /// Tokens in order but for the key, which is the issuer's own and has that property.

@@ -168,7 +168,7 @@ fn overlap(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
 
 fn embedded(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for trust in site.trusts() {
+    for trust in site.claimable() {
         for key in site.attacker_keys().filter(|key| !is_secret(key) && trust.can_use(key)) {
             let kids = [Kid::Own, Kid::Keep];
             scenarios.extend(kids.map(|kid| trust.token(vec![embed_jwk(key), trust.sign_with(key, kid)])));
