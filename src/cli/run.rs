@@ -115,7 +115,7 @@ fn world_files(args: &TestArgs, worlds: &[Arc<World>]) -> BTreeMap<String, PathB
     own.map(|(file, world)| (world.name.clone(), PathBuf::from(file))).collect()
 }
 
-/// Issuers in whose name nobody here can sign: only forged tokens claim them, and no honest one is shown.
+/// Issuers in whose name nobody here can sign: no honest token of theirs can be shown, at most forged ones.
 fn unsigned(sites: &[Site<'_>]) -> BTreeSet<(String, String)> {
     let mut unsigned = BTreeSet::new();
     for site in sites {

@@ -87,7 +87,7 @@ impl Draft {
         let key = match &honest.key {
             Some(alias) => world.key(alias).ok_or_else(|| unknown("key", alias))?,
             None => world
-                .default_key(party, &issuer.alias, situation.publication)
+                .default_key(party, &issuer.alias, &situation.publication)
                 .ok_or_else(|| wrong(format!("issuer `{}` has no key to sign with", issuer.alias)))?,
         };
         let alg = match &honest.alg {

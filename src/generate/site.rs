@@ -38,13 +38,14 @@ impl<'w> Site<'w> {
         self.trusts().take(1)
     }
 
-    /// The issuers that the party trusts and has a key of, whether anybody here can sign honestly for them or not: for
-    /// attacks in which somebody else signs before anything needs the issuer's own signature.
+    /// Those and, after them, the issuers of which only public keys are here: for attacks in which somebody else signs
+    /// before anything needs the issuer's own signature.
     pub(super) fn claimable(self) -> impl Iterator<Item = Trust<'w>> {
-        self.party.issuers.iter().filter_map(move |terms| {
+        let public_only = self.party.issuers.iter().filter_map(move |terms| {
             let trust = Trust { site: self, issuer: self.world.issuer(&terms.alias)?, terms };
-            (!trust.claimed_keys().is_empty()).then_some(trust)
-        })
+            (trust.honest_keys().is_empty() && !trust.claimed_keys().is_empty()).then_some(trust)
+        });
+        self.trusts().chain(public_only)
     }
 
     /// Issuers of the world that the party does not trust.

@@ -47,7 +47,8 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
     for (world, issuer) in &run.unsigned {
         let _ = writeln!(
             out,
-            "{} {world} has no private key of issuer {issuer}: no honest token of it is shown, only forged ones that claim it\n",
+            "{} {world} has no private key of issuer {issuer}: no honest token of it can be shown, and forged ones that \
+             claim it only where a public key of it is listed\n",
             paint(YELLOW, "gap:")
         );
     }

@@ -98,7 +98,7 @@ fn tokens(site: Site<'_>, lists: &[Vec<Act>]) -> Vec<Scenario> {
 
 fn unsigned(site: Site<'_>, names: &[&str]) -> Vec<Scenario> {
     let acts = names.iter().map(|name| vec![set_header("alg", Value::text(*name)), strip()]);
-    site.first().flat_map(|trust| trust.tokens(acts.clone())).collect()
+    site.claimable().take(1).flat_map(|trust| trust.tokens(acts.clone())).collect()
 }
 
 fn no_algorithm(site: Site<'_>) -> Vec<Scenario> {
@@ -109,8 +109,8 @@ fn no_algorithm(site: Site<'_>) -> Vec<Scenario> {
     site.first().flat_map(|trust| trust.tokens(lists.clone())).collect()
 }
 
-/// The text of the issuer's first key in service as an HS256 secret, and the plainest as one for the longer hashes; for further
-/// issuers with such keys the plainest has to do.
+/// The text of the issuer's first key in service as an HS256 secret, and the plainest as one for the longer hashes; for
+/// further issuers with such keys the plainest has to do.
 fn public_text_as_secret(site: Site<'_>, layouts: &[Layout], wanted: fn(&Key) -> bool) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for trust in site.claimable() {
