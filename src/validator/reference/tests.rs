@@ -578,17 +578,6 @@ fn the_order_of_issuers_and_keys_means_nothing() {
     }
 }
 
-#[test]
-fn it_says_what_it_is() {
-    let description = super::maker()().describe();
-    assert_eq!((description.name.as_str(), description.algorithms.len()), ("reference", 13));
-    assert!(
-        description.live_update
-            && description.issuer_templates
-            && !description.key_sources.contains(&KeySource::Fetched)
-    );
-}
-
 proptest! {
     #[test]
     fn no_octets_are_too_strange(octets in any::<Vec<u8>>(), cut in any::<Index>(), octet in any::<u8>()) {

@@ -1,4 +1,4 @@
-//! How a token must be spelled, and which serializations are read.
+//! How a token must be spelled, which serializations are read, and what the reference says of itself.
 
 use super::*;
 
@@ -100,4 +100,15 @@ fn flattened_tokens_need_permission_and_bring_no_header_of_their_own() {
     ] {
         assert!(!accepts(&both, &token), "{token}");
     }
+}
+
+#[test]
+fn it_says_what_it_is() {
+    let description = crate::validator::reference::maker()().describe();
+    assert_eq!((description.name.as_str(), description.algorithms.len()), ("reference", 13));
+    assert!(
+        description.live_update
+            && description.issuer_templates
+            && !description.key_sources.contains(&KeySource::Fetched)
+    );
 }
