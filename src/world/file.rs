@@ -385,8 +385,7 @@ impl Reader<'_> {
             token_types: written.token_types,
             required_claims: written.required_claims,
             leeway: written.leeway,
-            // An empty list says so: no extension is understood.
-            crit_understood: Some(written.crit_understood.unwrap_or_default()),
+            crit_understood: written.crit_understood,
             cloud_instance: written.cloud.map(|cloud| label(self.seed, &["cloud", &cloud])),
             jwks_max_age: written.jwks_max_age,
             enforce_key_lifetime: written.enforce_key_lifetime,
