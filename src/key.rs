@@ -2,19 +2,20 @@
 //!
 //! These keys protect nothing. Their `Debug` form shows no private octet, and nothing that is stored or printed holds one.
 
+mod memo;
 mod public_text;
 
+pub use memo::{Ledger, Memo};
 pub use public_text::public_text;
 
-use crate::jose::{Family, Hash, Material, MaterialId, Primitive};
+use crate::jose::{Family, Hash, Material, Primitive};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::OnceLock;
 
 /// Kinds of keys that derive from a seed. RSA keys do not: they are fixed files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -35,6 +36,7 @@ pub enum DerivedKind {
 /// A private half with its public one.
 pub struct PrivateKey {
     material: Material,
+    digest: OnceLock<[u8; 32]>,
     half: Half,
 }
 
@@ -144,18 +146,18 @@ impl PrivateKey {
     /// A shared secret.
     #[must_use]
     pub fn secret(octets: Vec<u8>) -> Self {
-        PrivateKey { material: Material::Oct { k: octets.clone() }, half: Half::Secret(octets) }
+        PrivateKey::of(Material::Oct { k: octets.clone() }, Half::Secret(octets))
     }
 
     fn ed25519(seed: [u8; 32]) -> Self {
         // Every 32 octets are an Ed25519 seed (RFC 8032 section 5.1.5).
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("32 octets are a seed");
         let x = pair.public_key().as_ref().to_vec();
-        PrivateKey { material: Material::Okp { crv: "Ed25519".to_owned(), x }, half: Half::Ed { pair, seed } }
+        PrivateKey::of(Material::Okp { crv: "Ed25519".to_owned(), x }, Half::Ed { pair, seed })
     }
 
     fn ec(key: p256::ecdsa::SigningKey) -> Self {
-        PrivateKey { material: ec_material(key.verifying_key()), half: Half::Ec(key) }
+        PrivateKey::of(ec_material(key.verifying_key()), Half::Ec(key))
     }
 
     fn rsa(key: rsa::RsaPrivateKey) -> Result<Self, KeyError> {
@@ -163,7 +165,16 @@ impl PrivateKey {
         let der = key.to_pkcs8_der().map_err(|error| KeyError::Pem(error.to_string()))?;
         // aws-lc signs with 2048 bits and more; a key too short on purpose is left to the rsa crate.
         let fast = aws_lc_rs::rsa::KeyPair::from_pkcs8(der.as_bytes()).ok().map(Box::new);
-        Ok(PrivateKey { material, half: Half::Rsa { fast, own: Box::new(key) } })
+        Ok(PrivateKey::of(material, Half::Rsa { fast, own: Box::new(key) }))
+    }
+
+    fn of(material: Material, half: Half) -> Self {
+        PrivateKey { material, half, digest: OnceLock::new() }
+    }
+
+    /// What tells keys apart in a memo; computed once.
+    fn digest(&self) -> &[u8; 32] {
+        self.digest.get_or_init(|| Sha256::digest(self.material.thumbprint()).into())
     }
 
     /// The public half, or the secret.
@@ -298,52 +309,6 @@ pub fn public_from_pem(text: &str) -> Result<Material, KeyError> {
 fn ed25519_seed(der: &[u8]) -> Option<[u8; 32]> {
     const PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     der.strip_prefix(&PREFIX)?.get(..32)?.try_into().ok()
-}
-
-/// Remembers signatures that cost much, up to a bound; what it forgets is computed again to the same octets.
-#[derive(Default)]
-pub struct Memo {
-    signatures: Mutex<Signatures>,
-}
-
-/// By key, algorithm and digest of the input.
-type Signatures = HashMap<(MaterialId, Primitive, [u8; 32]), Signature>;
-
-/// About 8 MB with RSA signatures.
-const MEMO_BOUND: usize = 16_384;
-
-impl fmt::Debug for Memo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memo")
-    }
-}
-
-impl Memo {
-    /// Signs, or remembers having signed.
-    ///
-    /// # Errors
-    /// As [`PrivateKey::sign`].
-    pub fn sign(&self, key: &PrivateKey, primitive: Primitive, input: &[u8]) -> Result<Signature, KeyError> {
-        if matches!(primitive.family(), Family::Hmac | Family::EdDsa) {
-            return key.sign(primitive, input);
-        }
-        let at = (key.material().identity(primitive), primitive, Sha256::digest(input).into());
-        if let Some(known) = self.lock().get(&at) {
-            return Ok(known.clone());
-        }
-        let signature = key.sign(primitive, input)?;
-        let mut signatures = self.lock();
-        if signatures.len() >= MEMO_BOUND {
-            signatures.clear();
-        }
-        signatures.insert(at, signature.clone());
-        Ok(signature)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Signatures> {
-        // A panic while the map is held leaves at worst a signature out.
-        self.signatures.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]

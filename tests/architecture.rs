@@ -9,7 +9,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("rule", &[]),
     ("policy", &["jose"]),
     ("scenario", &["jose", "policy"]),
-    ("key", &["jose"]),
+    ("key", &["jose", "clock"]),
     ("error", &[]),
     ("world", &["jose", "key", "policy", "scenario", "error"]),
     ("provenance", &["jose"]),
