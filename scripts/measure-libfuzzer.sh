@@ -8,7 +8,7 @@ validator=${1:-jsonwebtoken-pooled}
 runs=${2:-11}
 # Only what breaks this rule alone counts: a validator may have other flaws, which would be found first.
 rule=KeyBelongsToIssuer
-export WRONGKEY_FUZZ=$validator WRONGKEY_FUZZ_RULE=$rule RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
+export WRONGKEY_FUZZ_VALIDATOR=$validator WRONGKEY_FUZZ_RULE=$rule RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
 
 cargo fuzz build scenario -s none
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -30,7 +30,7 @@ for seed in $(seq 1 "$runs"); do
     fi
     took=$((($(date +%s%N) - start) / 1000000))
     count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-    blamed=$(sed -n 's/^\([A-Za-z+-]*\): .* answered .*/\1/p' "$log" | head -n 1)
+    blamed=$(sed -n "s/^thread '<unnamed>' panicked at '\([A-Za-z+-]*\): .*/\1/p" "$log" | head -n 1)
     echo "seed $seed: $count executions, $took ms, $blamed"
     counts+=("$count")
 done

@@ -1,7 +1,7 @@
 //! Searches for a scenario that a validator answers wrongly.
 //!
 //! The input is a scenario file; what a mutation changes is one thing in the scenario. The validators are the reference and
-//! the recipes, whose known findings `wrongkey.toml` and `waivers.toml` waive. With `WRONGKEY_FUZZ=NAME,NAME` they are the
+//! the recipes, whose known findings `wrongkey.toml` and `waivers.toml` waive. With `WRONGKEY_FUZZ_VALIDATOR=NAME,NAME` they are the
 //! named ones and nothing is waived; with `WRONGKEY_FUZZ_RULE=RULE` only what breaks that rule alone counts. Without a
 //! fuzzer the program plays the files and folders that are its arguments.
 
@@ -22,7 +22,7 @@ fn target() -> ScenarioTarget {
 }
 
 fn from_environment() -> Result<ScenarioTarget, Error> {
-    let names = std::env::var("WRONGKEY_FUZZ").ok();
+    let names = std::env::var("WRONGKEY_FUZZ_VALIDATOR").ok();
     let target = ScenarioTarget::named(names.as_deref(), WAIVERS)?;
     let Ok(name) = std::env::var("WRONGKEY_FUZZ_RULE") else { return Ok(target) };
     let rule = Rule::ALL.iter().find(|rule| rule.name() == name);
@@ -34,24 +34,17 @@ fn from_environment() -> Result<ScenarioTarget, Error> {
 mod fuzzed {
     use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
     use std::cell::RefCell;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use wrongkey::harness::fuzz::ScenarioTarget;
+    use wrongkey::harness::fuzz::{ScenarioTarget, abort_on_panic, hold_panics};
 
     thread_local! {
         static TARGET: RefCell<ScenarioTarget> = RefCell::new(super::target());
     }
 
     fuzz_target!(
-        // libFuzzer's hook ends the process inside any panic; a validator's own is an answer to be judged like others.
-        init: drop(std::panic::take_hook()),
+        init: hold_panics(),
         |input: &[u8]| -> Corpus {
-            let run = AssertUnwindSafe(|| TARGET.with_borrow_mut(|target| target.run(input)));
-            match catch_unwind(run) {
-                Ok(true) => Corpus::Keep,
-                Ok(false) => Corpus::Reject,
-                // The message is out, and libFuzzer keeps the input of a process that aborts.
-                Err(_) => std::process::abort(),
-            }
+            let played = abort_on_panic(|| TARGET.with_borrow_mut(|target| target.run(input)));
+            if played { Corpus::Keep } else { Corpus::Reject }
         }
     );
 
@@ -67,7 +60,8 @@ fn main() -> std::process::ExitCode {
         eprintln!("usage: scenario FILE|FOLDER…   plays scenario files, corpora and crash files");
         return 2.into();
     }
-    match wrongkey::harness::fuzz::replay(&mut target(), &paths, &mut std::io::stdout().lock()) {
+    let mut target = target();
+    match wrongkey::harness::fuzz::replay(&mut |input| target.play(input), &paths, &mut std::io::stdout().lock()) {
         Ok(replayed) => replayed.exit_code().into(),
         Err(error) => {
             eprintln!("scenario: {error}");

@@ -1,197 +1,60 @@
-//! The bodies of fuzz targets. The input is a scenario file; tokens are signed again with real keys each time, so that the
-//! search lives beyond the signature check.
+//! The bodies of fuzz targets: `scenario`, whose inputs are scenario files.
+//!
+//! Each is a value that judges one input after the other, so that a fuzzer, a test and a program that replays files do the
+//! same. A crash must reproduce in any year: the time stands still, keys are fixed, nothing is read but the input.
 
+mod panics;
 mod replay;
+mod scenario;
 
+pub use panics::{abort_on_panic, caught, hold_panics};
 pub use replay::{Replayed, replay};
+pub use scenario::ScenarioTarget;
 
-use crate::campaign::{Case, Examiner, Seen};
 use crate::error::Error;
-use crate::finding::{Kind, origin, tame};
-use crate::generate::{self, Atlas};
 use crate::jose::NumericDate;
-use crate::rule::Rule;
-use crate::scenario::Scenario;
 use crate::validator::flawed::{self, Flaw};
 use crate::validator::recipe::recipes;
 use crate::validator::{Maker, reference};
-use crate::waiver::{self, Waiver, Wrong};
-use crate::world::{Calendar, DEFAULT_SEED, World};
-use std::collections::BTreeSet;
+use crate::world::{DEFAULT_SEED, World};
 use std::sync::Arc;
 
-/// The time of every fuzz target: a crash must reproduce tomorrow.
+/// The time of every fuzz target.
 pub const NOW: NumericDate = NumericDate(1_790_000_000);
-
-/// Judges scenarios by the oracle, and panics at the first wrong answer that no waiver excuses.
-pub struct ScenarioTarget {
-    examiners: Vec<Examiner>,
-    excuses: Excuses,
-    atlas: Atlas,
-}
-
-/// Which wrong answers are no reason to panic.
-struct Excuses {
-    waivers: Vec<Waiver>,
-    /// All that do not break this rule alone.
-    other_than: Option<Rule>,
-}
 
 /// What came of one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Played {
-    /// It is no scenario, or one that cannot be played here, for this reason.
+    /// It is nothing that can be judged here, for this reason.
     Unplayable(String),
-    /// No answer was wrong, or only such as are waived. What each validator answered, in words.
+    /// Nothing was wrong, or only what is waived. What was seen, in words.
     Lawful(String),
-    /// A wrong answer. The text begins with the rule, and holds the readable scenario.
+    /// Something was wrong. The first line begins with the rule; what is needed to see it again follows.
     Wrong(String),
 }
 
-impl ScenarioTarget {
-    /// A target for these validators in the shipped worlds.
-    #[must_use]
-    pub fn new(makers: &[Maker], waivers: Vec<Waiver>) -> Self {
-        let worlds: Vec<Arc<World>> =
-            World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
-        let calendar = Calendar::Timeless(NOW);
-        let examiner = |maker: &Maker| Examiner::unwatched(Arc::clone(maker), &worlds, calendar);
-        let atlas = Atlas::of(&worlds).with_clock_standing_still();
-        let excuses = Excuses { waivers, other_than: None };
-        ScenarioTarget { examiners: makers.iter().map(examiner).collect(), excuses, atlas }
-    }
-
-    /// The same, passing over wrong answers that do not break this rule and no other: for measuring how soon one mistake is
-    /// found.
-    #[must_use]
-    pub fn looking_for(mut self, rule: Rule) -> Self {
-        self.excuses.other_than = Some(rule);
-        self
-    }
-
-    /// A target for the reference and every recipe, with the waivers of a `wrongkey.toml`; or for the validators of a list
-    /// of names with commas between them, for which nothing is waived: then it measures how long a search takes.
-    ///
-    /// # Errors
-    /// Where the waivers cannot be read, or there is no validator of a name.
-    pub fn named(names: Option<&str>, waivers: &str) -> Result<Self, Error> {
-        let Some(names) = names else {
-            let recipes = recipes().into_iter().map(|recipe| (recipe.maker)());
-            let makers: Vec<Maker> = std::iter::once(reference::maker()).chain(recipes).collect();
-            return Ok(ScenarioTarget::new(&makers, waiver::parse(waivers, waiver::FILE)?));
-        };
-        let makers = names.split(',').map(|name| {
-            maker(name.trim()).ok_or_else(|| {
-                Error::Usage(format!("there is no validator `{name}`: `wrongkey list validators` names them all"))
-            })
-        });
-        Ok(ScenarioTarget::new(&makers.collect::<Result<Vec<_>, _>>()?, Vec::new()))
-    }
-
-    /// Judges one input. Returns whether it is a scenario that can be played: a fuzzer keeps no other.
-    ///
-    /// # Panics
-    /// At a wrong answer: the message begins with the rule, and holds the readable scenario.
-    pub fn run(&mut self, input: &[u8]) -> bool {
-        match self.play(input) {
-            Played::Unplayable(_) => false,
-            Played::Lawful(_) => true,
-            Played::Wrong(message) => panic!("{message}"),
-        }
-    }
-
-    /// Judges one input and says what came of it.
-    pub fn play(&mut self, input: &[u8]) -> Played {
-        let scenario = match Scenario::from_json(input) {
-            Ok(scenario) => scenario,
-            Err(error) => return Played::Unplayable(error.to_string()),
-        };
-        let mut answers = Vec::new();
-        for examiner in &mut self.examiners {
-            let cases = match examiner.examine(&scenario, 0) {
-                Ok(cases) => cases,
-                Err(error) => return Played::Unplayable(error.to_string()),
-            };
-            if cases.iter().any(|case| blamed(examiner, &scenario, case, &self.excuses).is_some()) {
-                // Once more on fresh instances: what only the inputs before it explain would not reproduce.
-                examiner.forget();
-                let cases = examiner.examine(&scenario, 0).unwrap_or_default();
-                let wrong = cases.iter().find_map(|case| blamed(examiner, &scenario, case, &self.excuses));
-                if let Some(message) = wrong {
-                    return Played::Wrong(message);
-                }
-            }
-            let words: Vec<_> = cases.iter().map(|case| answered(&case.seen)).collect();
-            answers.push(format!("{} {}", examiner.description().name, words.join(", ")));
-        }
-        Played::Lawful(answers.join("; "))
-    }
-
-    /// Changes one thing in the scenario that is the first `size` octets of `data`, and returns the new size.
-    pub fn mutate(&self, data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
-        let room = max_size.min(data.len());
-        let mutated = generate::mutate(&data[..size.min(data.len())], room, seed, &self.atlas);
-        let size = mutated.len().min(room);
-        data[..size].copy_from_slice(&mutated[..size]);
-        size
-    }
+/// The shipped worlds.
+fn worlds() -> Vec<Arc<World>> {
+    World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect()
 }
 
-/// The maker of the built-in validator of that name.
-fn maker(name: &str) -> Option<Maker> {
-    match name {
-        "reference" => Some(reference::maker()),
-        "sound" => Some(flawed::maker(None)),
-        _ => match name.strip_prefix("flawed-") {
-            Some(flaw) => Some(flawed::maker(Some(Flaw::from_name(flaw)?))),
-            None => recipes().into_iter().find(|recipe| recipe.name == name).map(|recipe| (recipe.maker)()),
-        },
-    }
-}
-
-/// An answer in a word; one that is wrong here is waived.
-fn answered(seen: &Seen) -> &'static str {
-    match seen {
-        Seen::Accepted { .. } => "accepts",
-        Seen::Rejected(_) => "rejects",
-        Seen::Open { accepted: true } => "accepts (unspecified)",
-        Seen::Open { accepted: false } => "rejects (unspecified)",
-        Seen::Wrong { kind: Kind::FalseAccept | Kind::WrongIdentity, .. } => "accepts (waived)",
-        Seen::Wrong { .. } => "rejects (waived)",
-        Seen::Fault(_) => "gives no answer (waived)",
-        Seen::Skipped(_) => "skips",
-    }
-}
-
-/// What to say of a wrong answer that no waiver excuses.
-fn blamed(examiner: &Examiner, scenario: &Scenario, case: &Case, excuses: &Excuses) -> Option<String> {
-    let (kind, rules) = case.wrong()?;
-    if excuses.other_than.is_some_and(|rule| rules != BTreeSet::from([rule])) {
-        return None;
-    }
-    let description = examiner.description();
-    let excused = |rules: &BTreeSet<Rule>| {
-        let origin = origin(&description.name, kind, rules, scenario, case.relation);
-        let wrong = Wrong { validator: &description.name, rules, classes: &BTreeSet::new(), origin: &origin };
-        excuses.waivers.iter().any(|waiver| waiver.excuses(&wrong, NOW))
+/// The makers of the built-in validators of a list of names with commas between them.
+fn makers(names: &str) -> Result<Vec<Maker>, Error> {
+    let known = built_in();
+    let named = |name: &str| {
+        let found = known.iter().find(|(known, _)| known == name);
+        found.map(|(_, maker)| Arc::clone(maker)).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+            Error::Usage(format!("there is no validator `{name}`: one or more of {}", names.join(", ")))
+        })
     };
-    // What is waived for this validator stays waived beside others: tokens that break only the others are tried as well.
-    if excused(&rules) || kind == Kind::FalseAccept && rules.iter().any(|rule| excused(&BTreeSet::from([*rule]))) {
-        return None;
-    }
-    let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
-    let what = if names.is_empty() { kind.name().to_owned() } else { names.join("+") };
-    let answer = match &case.seen {
-        Seen::Wrong { answer, .. } => answer.clone(),
-        Seen::Fault(fault) => tame(&fault.to_string(), 300),
-        _ => String::new(),
-    };
-    let token = tame(&String::from_utf8_lossy(case.token.as_bytes()), 4_096);
-    Some(format!(
-        "{what}: {} {} answered {answer} at step {}\n{}\ntoken {token}",
-        description.name,
-        description.version,
-        case.step + 1,
-        scenario.to_json()
-    ))
+    names.split(',').map(|name| named(name.trim())).collect()
+}
+
+/// Every built-in validator by name.
+fn built_in() -> Vec<(String, Maker)> {
+    let recipes = recipes().into_iter().map(|recipe| (recipe.name.to_owned(), (recipe.maker)()));
+    let flawed = Flaw::ALL.iter().map(|&flaw| (format!("flawed-{}", flaw.name()), flawed::maker(Some(flaw))));
+    let sound = [("reference".to_owned(), reference::maker()), ("sound".to_owned(), flawed::maker(None))];
+    sound.into_iter().chain(recipes).chain(flawed).collect()
 }

@@ -1,6 +1,6 @@
 //! Plays files through a fuzz target without a fuzzer: what the target's program does where no fuzzer is linked in.
 
-use super::{Played, ScenarioTarget};
+use super::Played;
 use crate::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 /// Counts of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Scenarios that were played.
+    /// Inputs that were judged.
     pub played: usize,
     /// Of these, how many were answered wrongly.
     pub wrong: usize,
-    /// Files that are no scenario, or none that can be played here.
+    /// Files that are no input, or none that can be judged here.
     pub unplayable: usize,
 }
 
@@ -32,7 +32,11 @@ impl Replayed {
 ///
 /// # Errors
 /// Where a file cannot be read, or the output cannot be written.
-pub fn replay(target: &mut ScenarioTarget, paths: &[PathBuf], out: &mut dyn Write) -> Result<Replayed, Error> {
+pub fn replay(
+    target: &mut dyn FnMut(&[u8]) -> Played,
+    paths: &[PathBuf],
+    out: &mut dyn Write,
+) -> Result<Replayed, Error> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
@@ -41,7 +45,7 @@ pub fn replay(target: &mut ScenarioTarget, paths: &[PathBuf], out: &mut dyn Writ
     let unwritten = |source| Error::Write { path: PathBuf::from("the standard output"), source };
     for file in &files {
         let input = std::fs::read(file).map_err(|source| Error::Read { path: file.clone(), source })?;
-        let played = target.play(&input);
+        let played = target(&input);
         let shown = file.display();
         let line = match &played {
             Played::Unplayable(why) => writeln!(out, "{shown}: not played: {why}"),
