@@ -15,7 +15,7 @@ mod site;
 mod strategy;
 
 pub use atlas::Atlas;
-pub use catalogue::{Class, baseline, catalogue, class, classes};
+pub use catalogue::{Absent, Class, Interface, absent, baseline, catalogue, class, classes};
 pub use mutate::mutate;
 pub use playable::is_playable;
 pub use random::{random, seeded};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use wrongkey::forge::{Forge, Move};
-use wrongkey::generate::{Class, Site, baseline, catalogue, class, classes};
+use wrongkey::generate::{Class, Site, absent, baseline, catalogue, class, classes};
 use wrongkey::jose::NumericDate;
 use wrongkey::oracle::{Expectation, Told, expect};
 use wrongkey::rule::Rule;
@@ -130,6 +130,16 @@ fn ids_are_those_of_the_catalogue_or_paths_and_stand_once() {
         assert_eq!(class(one.id).map(|found| found.title), Some(one.title));
     }
     assert_eq!(classes()[0].id, "storm-0558/consumer-key-for-enterprise", "what this project exists for comes first");
+}
+
+#[test]
+fn what_is_absent_is_no_class_stands_once_and_says_what_it_needs() {
+    let mut seen = BTreeSet::new();
+    for row in absent() {
+        assert!(seen.insert(row.id), "{} stands twice", row.id);
+        assert!(class(row.id).is_none(), "{} is a class and absent", row.id);
+        assert!(row.title.ends_with('.') && row.needs.sentence().ends_with('.'), "{}", row.id);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::alike::hint;
 use super::args::{ExplainArgs, Format, ListArgs, What};
 use super::validators::all;
 use crate::error::Error;
-use crate::generate::{Class, Site, classes};
+use crate::generate::{Absent, Class, Interface, Site, absent, classes};
 use crate::judgement::Exit;
 use crate::rule::Rule;
 use crate::world::{DEFAULT_SEED, World};
@@ -22,6 +22,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Error> {
         explain_rule(&mut out, rule);
     } else if let Some(class) = classes().iter().find(|class| class.id.eq_ignore_ascii_case(&args.id)) {
         explain_class(&mut out, class);
+    } else if let Some(absent) = absent().find(|absent| absent.id.eq_ignore_ascii_case(&args.id)) {
+        explain_absent(&mut out, absent);
     } else {
         return Err(Error::Usage(format!(
             "{:?} is neither a rule nor a class: see `wrongkey list rules` and `wrongkey list classes`{}",
@@ -60,6 +62,12 @@ fn explain_class(out: &mut String, class: &Class) {
     example(out, class);
 }
 
+fn explain_absent(out: &mut String, absent: &Absent) {
+    let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {}", absent.id, absent.title);
+    let _ = writeln!(out, "  not there: this class is not in the catalogue");
+    let _ = writeln!(out, "  needs    {}: {}", absent.needs.name(), absent.needs.sentence());
+}
+
 fn example(out: &mut String, class: &Class) {
     let worlds: Vec<Arc<World>> =
         World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
@@ -87,12 +95,12 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
             })
             .collect(),
         What::Classes if args.summary => summary(),
-        What::Classes => classes()
-            .iter()
-            .map(|class| {
+        What::Classes => {
+            let there = classes().iter().map(|class| {
                 json!({ "name": class.id, "rule": class.aims.map_or("accept", Rule::name), "title": class.title, "source": class.source })
-            })
-            .collect(),
+            });
+            there.chain(absent().map(absent_row)).collect()
+        }
         What::Worlds => World::shipped_names()
             .filter_map(|name| World::shipped(name, DEFAULT_SEED))
             .map(|world| {
@@ -111,19 +119,44 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
             text.push('\n');
             super::print(&text);
         }
-        Format::Text => super::print(&table(&rows)),
+        Format::Text => {
+            let (absent, there): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get("needs").is_some());
+            let mut text = table(&there);
+            if !absent.is_empty() {
+                let _ = write!(text, "\nnot there, and what each would need:\n{}\n{}", table(&absent), interfaces());
+            }
+            super::print(&text);
+        }
     }
     Ok(Exit::Clean)
 }
 
+fn absent_row(absent: &Absent) -> serde_json::Value {
+    json!({ "name": absent.id, "needs": absent.needs.name(), "title": absent.title, "interface": absent.needs.sentence() })
+}
+
+/// The interfaces that absent classes need, each once.
+fn interfaces() -> String {
+    let needed = Interface::ALL.iter().filter(|interface| absent().any(|absent| absent.needs == **interface));
+    let rows: Vec<_> =
+        needed.map(|interface| json!({ "name": interface.name(), "about": interface.sentence() })).collect();
+    table(&rows)
+}
+
+/// How many classes of each group are there, and how many are not.
 fn summary() -> Vec<serde_json::Value> {
-    let mut groups: BTreeMap<&str, u64> = BTreeMap::new();
+    let group = |id: &'static str| {
+        id.split_once(['-', '/']).filter(|(group, _)| group.len() == 2).map_or("storm-0558", |row| row.0)
+    };
+    let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for class in classes() {
-        let group =
-            class.id.split_once(['-', '/']).filter(|(group, _)| group.len() == 2).map_or("storm-0558", |row| row.0);
-        *groups.entry(group).or_default() += 1;
+        groups.entry(group(class.id)).or_default().0 += 1;
     }
-    groups.into_iter().map(|(group, count)| json!({ "name": group, "classes": count })).collect()
+    for absent in absent() {
+        groups.entry(group(absent.id)).or_default().1 += 1;
+    }
+    let row = |(name, (there, absent))| json!({ "name": name, "classes": there, "absent": absent });
+    groups.into_iter().map(row).collect()
 }
 
 /// Columns as wide as their widest value; the last one runs on.
@@ -147,7 +180,11 @@ fn table(rows: &[serde_json::Value]) -> String {
 
 /// Name first, then short members, the sentence last. Sources are left to `explain` and to JSON: they are long.
 fn ordered(row: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
-    const ORDER: [&str; 9] = ["name", "severity", "rule", "sort", "classes", "parties", "title", "demand", "about"];
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    ORDER.iter().filter_map(|name| row.get(*name)).map(text).collect()
+    const ORDER: [&str; 11] =
+        ["name", "severity", "rule", "needs", "sort", "classes", "absent", "parties", "title", "demand", "about"];
+    let cell = |name: &&str| {
+        let value = row.get(*name)?;
+        Some(value.as_str().map_or_else(|| format!("{value} {name}"), str::to_owned))
+    };
+    ORDER.iter().filter_map(cell).collect()
 }

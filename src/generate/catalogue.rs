@@ -1,5 +1,7 @@
-//! The attack classes: each a sentence, a source and the scenarios that try it wherever it can be expressed.
+//! The attack classes: each a sentence, a source and the scenarios that try it wherever it can be expressed; and those that
+//! are not there.
 
+mod absent;
 mod algorithm;
 mod control;
 mod encoding;
@@ -12,6 +14,8 @@ mod signature;
 mod state;
 mod storm;
 mod time;
+
+pub use absent::{Absent, Interface, absent};
 
 use super::site::Site;
 use crate::rule::Rule;

@@ -176,11 +176,28 @@ fn names(place: &Place, what: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_absent_class_is_explained_by_what_it_would_need() {
+    let place = Place::new();
+    let absent = wrongkey::generate::absent().find(|absent| absent.id == "IA-43").unwrap();
+    let told = ["IA-43", absent.title, "not there", absent.needs.name(), absent.needs.sentence()];
+    place.run(&["explain", "ia-43"]).ends(0).says(&told);
+    place.run(&["explain", "IA-99"]).ends(2).complains(&["neither a rule nor a class"]);
+    let out = place.run(&["list", "classes"]).ends(0).out;
+    for absent in wrongkey::generate::absent() {
+        let row =
+            out.lines().find(|line| line.starts_with(absent.id)).unwrap_or_else(|| panic!("{}\n{out}", absent.id));
+        assert!(row.contains(absent.needs.name()) && row.ends_with(absent.title), "{row}");
+        assert!(out.contains(absent.needs.sentence()), "{}", absent.needs);
+    }
+}
+
+#[test]
 fn lists_are_complete_as_text_and_as_json() {
     let place = Place::new();
     let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
     assert_eq!(names(&place, "rules"), rules);
-    let classes: Vec<&str> = wrongkey::generate::classes().iter().map(|class| class.id).collect();
+    let there = wrongkey::generate::classes().iter().map(|class| class.id);
+    let classes: Vec<&str> = there.chain(wrongkey::generate::absent().map(|absent| absent.id)).collect();
     assert_eq!(names(&place, "classes"), classes);
     assert_eq!(names(&place, "worlds"), ["storm-0558", "two-issuers"]);
     let validators = names(&place, "validators");
@@ -189,8 +206,12 @@ fn lists_are_complete_as_text_and_as_json() {
     }
     for what in ["rules", "classes", "worlds", "validators"] {
         let text = place.run(&["list", what]).ends(0).out;
+        // Below the classes stand those that are not there, which have a test of their own.
+        let text = text.split("\n\n").next().unwrap();
         let first: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(first, names(&place, what), "{what}");
+        let mut named = names(&place, what);
+        named.retain(|name| !wrongkey::generate::absent().any(|absent| absent.id == name));
+        assert_eq!(first, named, "{what}");
     }
 }
 
@@ -198,8 +219,9 @@ fn lists_are_complete_as_text_and_as_json() {
 fn the_summary_counts_every_class() {
     let place = Place::new();
     let rows = place.json(&["list", "classes", "--summary"]);
-    let counts = rows.as_array().unwrap().iter().map(|row| row["classes"].as_u64().unwrap());
-    assert_eq!(counts.sum::<u64>(), wrongkey::generate::classes().len() as u64);
+    let sum = |name: &str| rows.as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(sum("classes"), wrongkey::generate::classes().len() as u64);
+    assert_eq!(sum("absent"), wrongkey::generate::absent().count() as u64);
     place.run(&["list", "classes", "--summary"]).ends(0).says(&["KS", "storm-0558"]);
     place.run(&["list", "rules", "--summary"]).ends(2).complains(&["list classes"]);
 }
