@@ -7,6 +7,7 @@
 mod case;
 mod conclude;
 mod examine;
+mod hunt;
 mod parties;
 mod pool;
 mod stream;
@@ -15,6 +16,7 @@ mod tally;
 pub use case::{Case, Evidence, Seen, TwinNote};
 pub use conclude::{Replayed, replay, shrink_finding};
 pub use examine::Examiner;
+pub use hunt::{Hunted, Limits, hunt};
 pub use stream::{Item, Phase, Selection, Stream};
 pub use tally::{BaselineFailure, Cell, ClassTally, RuleTally, Tally};
 
@@ -27,8 +29,9 @@ use crate::rule::Rule;
 use crate::validator::{Description, Fault, Maker};
 use crate::world::World;
 use case::SiteId;
-use conclude::Groups;
+use conclude::{Conclusions, Groups};
 use examine::InHand;
+use hunt::{Gate, Lead};
 use pool::{AfterHang, Pulse};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -79,6 +82,8 @@ pub struct Outcome {
     pub first_cross_issuer: Option<usize>,
     /// Scenarios that could not be played, with the reason.
     pub unplayable: Vec<(String, String)>,
+    /// What was searched after the fixed scenarios, where this was a hunt.
+    pub hunted: Option<Hunted>,
 }
 
 /// How far a campaign has come; shared with whoever shows it.
@@ -86,6 +91,8 @@ pub struct Outcome {
 pub struct Progress {
     /// Scenarios done.
     pub done: AtomicUsize,
+    /// Findings made; known while a hunt goes on.
+    pub found: AtomicUsize,
     /// Set to end the campaign early.
     pub stop: AtomicBool,
 }
@@ -98,6 +105,7 @@ struct Chunk {
     /// Sites at which the first or the last honest token was refused.
     closed_badly: BTreeMap<SiteId, String>,
     unplayable: Vec<(usize, String)>,
+    leads: Vec<Lead>,
     /// What is left of the entries once the chunk is over: a campaign of millions must not keep millions of them.
     summary: Summary,
 }
@@ -109,6 +117,7 @@ struct Summary {
     groups: Groups,
     first_cross_issuer: Option<usize>,
     unplayable: Vec<(String, String)>,
+    leads: Vec<Lead>,
 }
 
 /// Most scenarios that are named when they cannot be played.
@@ -121,6 +130,7 @@ impl Summary {
         self.first_cross_issuer = self.first_cross_issuer.or(other.first_cross_issuer);
         self.unplayable.extend(other.unplayable);
         self.unplayable.truncate(MAX_UNPLAYABLE);
+        self.leads.extend(other.leads);
     }
 }
 
@@ -128,6 +138,7 @@ impl Chunk {
     /// Counts the entries and lets them go.
     fn sum_up(&mut self, plan: &Plan, description: &Description) {
         let summary = &mut self.summary;
+        summary.leads.append(&mut self.leads);
         for (index, why) in self.unplayable.drain(..) {
             summary.unplayable.push((plan.stream.name_of(index), why));
         }
@@ -212,54 +223,125 @@ pub fn describe(maker: &Maker, timeout: Duration) -> Result<Description, Error> 
 pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn FnMut()) -> Result<Outcome, Error> {
     let start = clock::instant();
     let description = describe(maker, plan.timeout)?;
-    let count = plan.stream.len().div_ceil(CHUNK);
-    let chunks: Arc<Vec<Mutex<Chunk>>> = Arc::new((0..count).map(|_| Mutex::default()).collect());
-    let in_hand: Arc<Vec<InHand>> = Arc::new((0..count).map(|_| InHand::default()).collect());
-    let work = {
-        let (chunks, in_hand, plan) = (Arc::clone(&chunks), Arc::clone(&in_hand), plan.clone());
-        let (maker, progress, description) = (Arc::clone(maker), Arc::clone(progress), description.clone());
-        let work = move |task: usize, pulse: &Pulse| {
-            let examiner =
-                Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
-            let examiner = examiner.naming(Arc::clone(&in_hand[task]));
-            run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress);
-        };
-        Arc::new(work) as pool::Work
-    };
-    let timeout_ms = u64::try_from(plan.timeout.as_millis()).unwrap_or(u64::MAX);
-    let mut hung = |task: usize| {
-        let mut chunk = lock(&chunks[task]);
-        if let Some(mut case) = lock(&in_hand[task]).take() {
-            case.seen = Seen::Fault(Fault::Hang(timeout_ms));
-            // Past the end stand the closing honest tokens.
-            let index = (task * CHUNK + chunk.next).min(plan.stream.len() - 1);
-            chunk.entries.push(Entry { index, case });
+    let mut total = Total::new(plan, description);
+    total.round(plan, maker, &Terms::default(), progress, tick);
+    Ok(total.into_outcome(plan, progress, start.elapsed(), None))
+}
+
+/// How a round is run.
+#[derive(Clone, Default)]
+struct Terms {
+    /// Says which chunks are still begun.
+    gate: Arc<Gate>,
+    /// Whether what shows something new is to be remembered.
+    learns: bool,
+}
+
+/// What the rounds of a campaign came to so far.
+struct Total {
+    description: Description,
+    tally: Tally,
+    conclusions: Conclusions,
+    first_cross_issuer: Option<usize>,
+    unplayable: Vec<(String, String)>,
+    broken_off: bool,
+}
+
+/// What a hunt goes on from after a round.
+struct Round {
+    /// What may show something new, in the order of the stream.
+    leads: Vec<Lead>,
+    /// Origins of new findings.
+    new: Vec<String>,
+    /// Scenarios that were begun: the first so many of the stream.
+    begun: usize,
+}
+
+impl Total {
+    fn new(plan: &Plan, description: Description) -> Self {
+        Total {
+            description,
+            tally: Tally::new(plan),
+            conclusions: Conclusions::default(),
+            first_cross_issuer: None,
+            unplayable: Vec::new(),
+            broken_off: false,
         }
-        chunk.next += 1;
-        progress.done.fetch_add(1, Ordering::Relaxed);
-        AfterHang::GoOn
-    };
-    let finished = pool::run(count, plan.jobs, plan.timeout, &progress.stop, &work, &mut hung, tick);
-    let interrupted = progress.stop.load(Ordering::Acquire);
-    let mut summary = Summary { tally: Tally::new(plan), ..Summary::default() };
-    for chunk in chunks.iter() {
-        let mut chunk = lock(chunk);
-        chunk.sum_up(plan, &description);
-        summary.merge(std::mem::take(&mut chunk.summary));
     }
-    let Summary { tally, groups, first_cross_issuer, unplayable } = summary;
-    let (findings, findings_beyond) = conclude::findings(plan, maker, &description, groups, &progress.stop, tick);
-    Ok(Outcome {
-        description,
-        tally,
-        findings,
-        findings_beyond,
-        duration: start.elapsed(),
-        broken_off: !finished && !interrupted,
-        interrupted,
-        first_cross_issuer,
-        unplayable,
-    })
+
+    /// Shows every scenario of the plan's stream, as far as the gate lets them, and concludes.
+    fn round(
+        &mut self,
+        plan: &Plan,
+        maker: &Maker,
+        terms: &Terms,
+        progress: &Arc<Progress>,
+        tick: &mut dyn FnMut(),
+    ) -> Round {
+        let count = plan.stream.len().div_ceil(CHUNK);
+        let chunks: Arc<Vec<Mutex<Chunk>>> = Arc::new((0..count).map(|_| Mutex::default()).collect());
+        let in_hand: Arc<Vec<InHand>> = Arc::new((0..count).map(|_| InHand::default()).collect());
+        let work = {
+            let (chunks, in_hand, plan) = (Arc::clone(&chunks), Arc::clone(&in_hand), plan.clone());
+            let (maker, progress, terms) = (Arc::clone(maker), Arc::clone(progress), terms.clone());
+            let description = self.description.clone();
+            let work = move |task: usize, pulse: &Pulse| {
+                if !terms.gate.admits(task) {
+                    return;
+                }
+                let examiner =
+                    Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
+                let examiner = examiner.naming(Arc::clone(&in_hand[task]));
+                run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress, terms.learns);
+            };
+            Arc::new(work) as pool::Work
+        };
+        let timeout_ms = u64::try_from(plan.timeout.as_millis()).unwrap_or(u64::MAX);
+        let mut hung = |task: usize| {
+            let mut chunk = lock(&chunks[task]);
+            if let Some(mut case) = lock(&in_hand[task]).take() {
+                case.seen = Seen::Fault(Fault::Hang(timeout_ms));
+                // Past the end stand the closing honest tokens.
+                let index = (task * CHUNK + chunk.next).min(plan.stream.len() - 1);
+                chunk.entries.push(Entry { index, case });
+            }
+            chunk.next += 1;
+            progress.done.fetch_add(1, Ordering::Relaxed);
+            AfterHang::GoOn
+        };
+        let finished = pool::run(count, plan.jobs, plan.timeout, &progress.stop, &work, &mut hung, tick);
+        let mut summary = Summary::default();
+        for chunk in chunks.iter() {
+            let mut chunk = lock(chunk);
+            chunk.sum_up(plan, &self.description);
+            summary.merge(std::mem::take(&mut chunk.summary));
+        }
+        let Summary { tally, groups, first_cross_issuer, unplayable, leads } = summary;
+        self.tally.merge(tally);
+        self.first_cross_issuer = self.first_cross_issuer.or(first_cross_issuer);
+        self.unplayable.extend(unplayable);
+        self.unplayable.truncate(MAX_UNPLAYABLE);
+        self.broken_off |= !finished && !progress.stop.load(Ordering::Acquire);
+        let new = self.conclusions.take_in(plan, maker, &self.description, groups, &progress.stop, tick);
+        progress.found.fetch_add(new.len(), Ordering::Relaxed);
+        Round { leads, new, begun: (terms.gate.begun() * CHUNK).min(plan.stream.len()) }
+    }
+
+    fn into_outcome(self, plan: &Plan, progress: &Progress, duration: Duration, hunted: Option<Hunted>) -> Outcome {
+        let (findings, findings_beyond) = self.conclusions.into_findings(plan.max_findings);
+        Outcome {
+            description: self.description,
+            tally: self.tally,
+            findings,
+            findings_beyond,
+            duration,
+            broken_off: self.broken_off,
+            interrupted: progress.stop.load(Ordering::Acquire),
+            first_cross_issuer: self.first_cross_issuer,
+            unplayable: self.unplayable,
+            hunted,
+        }
+    }
 }
 
 fn run_chunk(
@@ -269,7 +351,9 @@ fn run_chunk(
     mut examiner: Examiner,
     pulse: &Pulse,
     progress: &Progress,
+    learns: bool,
 ) {
+    let mut noticed = hunt::Noticed::new();
     let first = task * CHUNK;
     let size = CHUNK.min(plan.stream.len() - first);
     let mut opened: BTreeMap<SiteId, ()> = BTreeMap::new();
@@ -283,16 +367,22 @@ fn run_chunk(
         if let Some(present) = item.scenario.as_single() {
             let site = (item.scenario.world.clone(), present.to.clone(), item.scenario.key_source);
             if opened.insert(site.clone(), ()).is_none() && examiner.unfit(&item.scenario).is_none() {
-                honest(plan, &mut examiner, chunk, &site, index, pulse);
+                honest(plan, &mut examiner, chunk, &site, plan.stream.number_of(index), pulse);
             }
         }
-        let cases = examiner.examine(&item.scenario, index as u64);
+        let number = plan.stream.number_of(index);
+        let cases = examiner.examine(&item.scenario, number);
         let mut chunk = lock(chunk);
         if pulse.is_abandoned() {
             return;
         }
         match cases {
-            Ok(cases) => chunk.entries.extend(cases.into_iter().map(|case| Entry { index, case })),
+            Ok(cases) => {
+                if learns {
+                    chunk.leads.extend(hunt::leads(&item.scenario, &cases, &mut noticed));
+                }
+                chunk.entries.extend(cases.into_iter().map(|case| Entry { index, case }));
+            }
             Err(error) => chunk.unplayable.push((index, error.to_string())),
         }
         chunk.next += 1;
@@ -302,7 +392,8 @@ fn run_chunk(
         if pulse.is_abandoned() {
             return;
         }
-        honest(plan, &mut examiner, chunk, &site, usize::MAX / 2 - number, pulse);
+        let last = plan.stream.number_of(first + size);
+        honest(plan, &mut examiner, chunk, &site, CLOSING | (last + number as u64), pulse);
     }
     let mut chunk = lock(chunk);
     if !pulse.is_abandoned() {
@@ -316,11 +407,11 @@ fn honest(
     examiner: &mut Examiner,
     chunk: &Mutex<Chunk>,
     site: &(String, String, KeySource),
-    number: usize,
+    number: u64,
     pulse: &Pulse,
 ) {
     let Some(scenario) = plan.stream.honest_at(site) else { return };
-    let Ok(cases) = examiner.examine(scenario, number as u64 | HONEST) else { return };
+    let Ok(cases) = examiner.examine(scenario, number | HONEST) else { return };
     if pulse.is_abandoned() {
         return;
     }
@@ -336,3 +427,5 @@ fn honest(
 
 /// Numbers of honest tokens between others differ from all stream indices.
 const HONEST: u64 = 1 << 62;
+/// Numbers of those at the end of a chunk differ from those at its beginning.
+const CLOSING: u64 = 1 << 61;

@@ -2,9 +2,11 @@
 
 mod alike;
 mod args;
+mod choice;
 mod run;
 mod single;
 mod store;
+mod stored;
 mod teach;
 mod validators;
 
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Result<Exit, Error> {
     match cli.command {
         Command::Test(args) => run::test(&args),
+        Command::Hunt(args) => run::hunt(&args),
         Command::Reproduce(args) => single::reproduce(&args),
         Command::Shrink(args) => single::shrink(&args),
         Command::Forge(args) => single::forge(&args),

@@ -16,7 +16,7 @@ mod strategy;
 
 pub use atlas::Atlas;
 pub use catalogue::{Absent, Class, Interface, absent, baseline, catalogue, class, classes};
-pub use mutate::mutate;
+pub use mutate::{guided, mutate};
 pub use playable::is_playable;
 pub use random::{random, seeded};
 pub use site::Site;

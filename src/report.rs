@@ -10,10 +10,10 @@ use crate::jose::NumericDate;
 use crate::judgement::{Exit, Judgement};
 use crate::waiver::{Config, Waiver};
 use crate::world::World;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One run of `wrongkey test`.
+/// One run of `wrongkey test` or `wrongkey hunt`.
 #[derive(Debug)]
 pub struct Run {
     /// The time, taken once at the start.
@@ -24,6 +24,8 @@ pub struct Run {
     pub worlds: Vec<Arc<World>>,
     /// World and issuer of those in whose name nobody here can sign: nothing is shown of tokens that claim them.
     pub unsigned: BTreeSet<(String, String)>,
+    /// Scenarios from files.
+    pub stored: Stored,
     /// Configuration and waivers.
     pub config: Config,
     /// The sensitivity control: a recipe known to be wrong, which must be found wrong.
@@ -48,6 +50,15 @@ impl Run {
             waiver.covers_critical_rule() && names.iter().any(|name| waiver.in_force(name, self.now))
         })
     }
+}
+
+/// What became of stored scenarios.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// So many were replayed.
+    pub replayed: u64,
+    /// So many have no place in the run, by reason.
+    pub skipped: BTreeMap<String, u64>,
 }
 
 /// The sensitivity control.

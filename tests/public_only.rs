@@ -11,7 +11,7 @@ use std::time::Duration;
 use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use wrongkey::finding::Kind;
 use wrongkey::forge::Forge;
-use wrongkey::generate::{Site, baseline, catalogue, classes, is_playable};
+use wrongkey::generate::{Atlas, Site, baseline, catalogue, classes, is_playable, seeded};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{Act, Honest, Mangle, Scenario, SignWith};
 use wrongkey::validator::Maker;
@@ -73,6 +73,19 @@ fn what_needs_the_honest_signature_can_neither_be_played_nor_forged() {
         assert_eq!(is_playable(&scenario, &WORLD), plays, "{}", scenario.to_json());
         assert_eq!(forge.play(&scenario, 0).is_ok(), plays, "{}", scenario.to_json());
     }
+}
+
+#[test]
+fn random_scenarios_claim_the_issuer_too_and_can_be_forged() {
+    let forge = Forge::new(Arc::clone(&*WORLD), Calendar::At(NOW));
+    let atlas = Atlas::of(&[Arc::clone(&*WORLD)]);
+    let mut claimed = 0;
+    for index in 0..1_000 {
+        let scenario = seeded(0, index, &atlas);
+        forge.play(&scenario, index).unwrap_or_else(|error| panic!("{error}\n{}", scenario.to_json()));
+        claimed += u32::from(claims(&scenario));
+    }
+    assert!((50..300).contains(&claimed), "{claimed}");
 }
 
 #[test]

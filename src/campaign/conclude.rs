@@ -41,61 +41,111 @@ struct Shrunk {
     reproduced: bool,
 }
 
-/// The findings, worst first, and how many beyond the bound were left out.
-pub(super) fn findings(
-    plan: &Plan,
-    maker: &Maker,
-    description: &Description,
-    groups: Groups,
-    stop: &AtomicBool,
-    tick: &mut dyn FnMut(),
-) -> (Vec<Finding>, usize) {
-    let groups: Arc<Vec<Group>> = Arc::new(groups.worth_a_finding());
-    let results: Arc<Vec<Mutex<Option<Shrunk>>>> = Arc::new(groups.iter().map(|_| Mutex::default()).collect());
-    let work = {
-        let (groups, results, plan, maker) =
-            (Arc::clone(&groups), Arc::clone(&results), plan.clone(), Arc::clone(maker));
-        let description = description.clone();
-        let work = move |task: usize, pulse: &Pulse| {
-            let shrunk = shrink_group(&plan, &maker, &description, &groups[task], pulse);
-            let mut result = lock(&results[task]);
-            if !pulse.is_abandoned() {
-                *result = Some(shrunk);
-            }
-        };
-        Arc::new(work) as pool::Work
-    };
-    // What hangs while it is shrunk is kept as it was found.
-    let mut hung = |_: usize| AfterHang::Drop;
-    pool::run(groups.len(), plan.jobs, plan.timeout, stop, &work, &mut hung, tick);
-    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
-    for (group, result) in groups.iter().zip(results.iter()) {
-        let shrunk = lock(result).take().unwrap_or_else(|| Shrunk {
-            scenario: plan.stream.nth(group.first.index).scenario,
-            case: group.first.case.clone(),
-            reproduced: false,
-        });
-        let finding = describe(plan, description, group, &shrunk);
-        match findings.get_mut(&finding.origin) {
-            Some(known) => {
-                let mut other = finding;
-                // One that recurs is worth more than one that came earlier.
-                if other.reproduced && !known.reproduced {
-                    std::mem::swap(known, &mut other);
+/// The findings of one round of a campaign after the other.
+#[derive(Default)]
+pub(super) struct Conclusions {
+    findings: BTreeMap<String, Finding>,
+    /// Origins by what the wrong answers looked like before shrinking: what is known need not be shrunk again.
+    known: BTreeMap<Likeness, String>,
+}
+
+impl Conclusions {
+    /// Replays and shrinks what is new among a round's wrong answers, and counts the rest. Returns the origins of new findings.
+    pub(super) fn take_in(
+        &mut self,
+        plan: &Plan,
+        maker: &Maker,
+        description: &Description,
+        groups: Groups,
+        stop: &AtomicBool,
+        tick: &mut dyn FnMut(),
+    ) -> Vec<String> {
+        let groups: Arc<Vec<Group>> = Arc::new(self.unknown(groups));
+        let results: Arc<Vec<Mutex<Option<Shrunk>>>> = Arc::new(groups.iter().map(|_| Mutex::default()).collect());
+        let work = {
+            let (groups, results, plan, maker) =
+                (Arc::clone(&groups), Arc::clone(&results), plan.clone(), Arc::clone(maker));
+            let description = description.clone();
+            let work = move |task: usize, pulse: &Pulse| {
+                let shrunk = shrink_group(&plan, &maker, &description, &groups[task], pulse);
+                let mut result = lock(&results[task]);
+                if !pulse.is_abandoned() {
+                    *result = Some(shrunk);
                 }
-                known.count += other.count;
-                known.classes.extend(other.classes);
-            }
-            None => {
-                findings.insert(finding.origin.clone(), finding);
+            };
+            Arc::new(work) as pool::Work
+        };
+        // What hangs while it is shrunk is kept as it was found.
+        let mut hung = |_: usize| AfterHang::Drop;
+        pool::run(groups.len(), plan.jobs, plan.timeout, stop, &work, &mut hung, tick);
+        let mut new = Vec::new();
+        for (group, result) in groups.iter().zip(results.iter()) {
+            let shrunk = lock(result).take().unwrap_or_else(|| Shrunk {
+                scenario: plan.stream.nth(group.first.index).scenario,
+                case: group.first.case.clone(),
+                reproduced: false,
+            });
+            let finding = describe(plan, description, group, &shrunk);
+            self.known.insert(group.likeness.clone(), finding.origin.clone());
+            match self.findings.get_mut(&finding.origin) {
+                Some(known) => {
+                    let mut other = finding;
+                    // One that recurs is worth more than one that came earlier.
+                    if other.reproduced && !known.reproduced {
+                        std::mem::swap(known, &mut other);
+                    }
+                    known.count += other.count;
+                    known.classes.extend(other.classes);
+                }
+                None => {
+                    new.push(finding.origin.clone());
+                    self.findings.insert(finding.origin.clone(), finding);
+                }
             }
         }
+        new
     }
-    let mut findings: Vec<Finding> = findings.into_values().collect();
-    findings.sort_by(|a, b| (b.severity, a.kind, &a.rules, &a.origin).cmp(&(a.severity, b.kind, &b.rules, &b.origin)));
-    let beyond = findings.len().saturating_sub(plan.max_findings);
-    findings.truncate(plan.max_findings);
-    (findings, beyond)
+
+    /// Counts those that are like what earlier rounds found; what is left is worth a finding.
+    fn unknown(&mut self, groups: Groups) -> Vec<Group> {
+        let mut left = Groups::default();
+        for (likeness, group) in groups.0 {
+            match known_as(&self.known, &likeness).and_then(|origin| self.findings.get_mut(origin)) {
+                Some(finding) => {
+                    finding.count += group.count;
+                    finding.classes.extend(group.classes);
+                }
+                None => left.put(group),
+            }
+        }
+        left.worth_a_finding(&self.known)
+    }
+
+    /// The finding of an origin.
+    pub(super) fn finding(&self, origin: &str) -> Option<&Finding> {
+        self.findings.get(origin)
+    }
+
+    /// The findings, worst first, and how many beyond the bound were left out.
+    pub(super) fn into_findings(self, most: usize) -> (Vec<Finding>, usize) {
+        let mut findings: Vec<Finding> = self.findings.into_values().collect();
+        findings
+            .sort_by(|a, b| (b.severity, a.kind, &a.rules, &a.origin).cmp(&(a.severity, b.kind, &b.rules, &b.origin)));
+        let beyond = findings.len().saturating_sub(most);
+        findings.truncate(most);
+        (findings, beyond)
+    }
+}
+
+/// What wrong answers of this likeness were found to be: as they are, or where there are too many ways already, as the first.
+fn known_as<'k, T>(known: &'k BTreeMap<Likeness, T>, likeness: &Likeness) -> Option<&'k T> {
+    let alike =
+        |one: &&Likeness| (one.kind, &one.rules, one.relation) == (likeness.kind, &likeness.rules, likeness.relation);
+    known.get(likeness).or_else(|| {
+        let mut ways = known.keys().filter(alike);
+        let first = ways.next()?;
+        (ways.count() + 1 >= MAX_WAYS).then(|| &known[first])
+    })
 }
 
 /// Most ways to act that are told apart among wrong answers of one kind, by the same rules and relation.
@@ -147,10 +197,10 @@ impl Groups {
         }
     }
 
-    /// In the order of the stream, without what smaller sets of rules explain: where a token that breaks A and one that
-    /// breaks B are both accepted, one that breaks both says nothing new.
-    fn worth_a_finding(self) -> Vec<Group> {
-        let accepts = self.0.keys().filter(|likeness| likeness.kind == Kind::FalseAccept);
+    /// In the order of the stream, without what smaller sets of rules explain, here or in what is known: where a token that
+    /// breaks A and one that breaks B are both accepted, one that breaks both says nothing new.
+    fn worth_a_finding(self, known: &BTreeMap<Likeness, String>) -> Vec<Group> {
+        let accepts = self.0.keys().chain(known.keys()).filter(|likeness| likeness.kind == Kind::FalseAccept);
         let sets: BTreeSet<BTreeSet<Rule>> = accepts.map(|likeness| likeness.rules.clone()).collect();
         let explained = |likeness: &Likeness| {
             let smaller = sets.iter().filter(|set| set.len() < likeness.rules.len() && set.is_subset(&likeness.rules));
@@ -172,7 +222,7 @@ fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &G
         return kept(original, &group.first.case, true);
     }
     let mut judge = Judge::new(plan, maker, description, pulse, &group.likeness);
-    let number = group.first.index as u64;
+    let number = plan.stream.number_of(group.first.index);
     let found = judge.sees(&original, number).map(|case| (original.as_ref().clone(), case)).or_else(|| {
         let whole = with_history(plan, &group.first, &original)?;
         let case = judge.sees(&whole, number)?;

@@ -1,4 +1,4 @@
-//! The scenarios of a campaign as one indexed stream: baseline, replay, catalogue, random.
+//! The scenarios of a campaign as one indexed stream: baseline, replay, catalogue, random; in a hunt, generations after them.
 
 use super::SiteId;
 use crate::generate::{self, Atlas, Class, Site};
@@ -19,6 +19,8 @@ pub enum Phase {
     Catalogue(&'static str),
     /// Drawn from the seed.
     Random,
+    /// Changed from one that showed something new.
+    Guided,
 }
 
 /// One scenario of the stream.
@@ -82,8 +84,20 @@ pub struct Stream {
     fixed: Vec<Item>,
     random: usize,
     seed: u64,
-    atlas: Atlas,
-    honest: BTreeMap<SiteId, Scenario>,
+    atlas: Arc<Atlas>,
+    honest: Arc<BTreeMap<SiteId, Scenario>>,
+    generation: Option<Generation>,
+}
+
+/// A part of a hunt.
+#[derive(Debug)]
+struct Generation {
+    /// Scenarios of the whole hunt before it.
+    before: u64,
+    /// Of them those of the search.
+    searched: u64,
+    /// What showed something new before it.
+    leads: Vec<Arc<Scenario>>,
 }
 
 impl Stream {
@@ -113,7 +127,20 @@ impl Stream {
             fixed.push(Item { phase: Phase::Catalogue(classes[class].id), scenario: Arc::new(scenario) });
         }
         let atlas = Atlas::selecting(worlds, |site| selection.takes(&site.party.alias, site.key_source));
-        Stream { fixed, random, seed, atlas, honest }
+        Stream { fixed, random, seed, atlas: Arc::new(atlas), honest: Arc::new(honest), generation: None }
+    }
+
+    /// So many scenarios of a hunt after this stream's own and the `searched` ones of earlier generations. Every second one is
+    /// drawn from the seed alone, as [`Stream::new`] draws its random ones; the others are changed from a lead.
+    pub(super) fn generation(&self, searched: u64, count: usize, leads: Vec<Arc<Scenario>>) -> Stream {
+        Stream {
+            fixed: Vec::new(),
+            random: count,
+            seed: self.seed,
+            atlas: Arc::clone(&self.atlas),
+            honest: Arc::clone(&self.honest),
+            generation: Some(Generation { before: self.len() as u64 + searched, searched, leads }),
+        }
     }
 
     /// How many scenarios there are.
@@ -134,11 +161,26 @@ impl Stream {
         match self.fixed.get(index) {
             Some(item) => item.clone(),
             None => {
-                let number = (index - self.fixed.len()) as u64;
-                let scenario = generate::seeded(self.seed, number, &self.atlas);
-                Item { phase: Phase::Random, scenario: Arc::new(scenario) }
+                let (phase, scenario) = self.drawn((index - self.fixed.len()) as u64);
+                Item { phase, scenario: Arc::new(scenario) }
             }
         }
+    }
+
+    fn drawn(&self, index: u64) -> (Phase, Scenario) {
+        let Some(generation) = &self.generation else {
+            return (Phase::Random, generate::seeded(self.seed, index, &self.atlas));
+        };
+        let number = generation.searched + index;
+        if number.is_multiple_of(2) {
+            return (Phase::Random, generate::seeded(self.seed, number / 2, &self.atlas));
+        }
+        (Phase::Guided, generate::guided(self.seed, number / 2, &generation.leads, &self.atlas))
+    }
+
+    /// What keeps the tokens of the scenario at an index apart from all others of the campaign.
+    pub(super) fn number_of(&self, index: usize) -> u64 {
+        self.generation.as_ref().map_or(0, |generation| generation.before) + index as u64
     }
 
     /// What to call the scenario at an index.
@@ -148,7 +190,12 @@ impl Stream {
             Phase::Baseline => format!("baseline {index}"),
             Phase::Replay(file) => file,
             Phase::Catalogue(id) => id.to_owned(),
-            Phase::Random => format!("random {} of seed {}", index - self.fixed.len(), self.seed),
+            phase @ (Phase::Random | Phase::Guided) => {
+                let index = (index - self.fixed.len()) as u64;
+                let number = self.generation.as_ref().map_or(index, |generation| (generation.searched + index) / 2);
+                let word = if phase == Phase::Random { "random" } else { "guided" };
+                format!("{word} {number} of seed {}", self.seed)
+            }
         }
     }
 

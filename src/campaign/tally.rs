@@ -118,7 +118,7 @@ pub struct BaselineFailure {
 pub struct Tally {
     /// Per rule.
     pub rules: BTreeMap<Rule, RuleTally>,
-    /// Per class id; baseline, replay and random scenarios under those words.
+    /// Per class id; baseline, replay, random and guided scenarios under those words.
     pub classes: BTreeMap<String, ClassTally>,
     /// Per world: signer and claimed issuer.
     pub matrix: BTreeMap<String, BTreeMap<(String, String), Cell>>,
@@ -305,6 +305,7 @@ fn class_of(phase: &Phase) -> String {
         Phase::Replay(_) => "replay".to_owned(),
         Phase::Catalogue(id) => (*id).to_owned(),
         Phase::Random => "random".to_owned(),
+        Phase::Guided => "guided".to_owned(),
     }
 }
 

@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Judges validators: with no name the built-in recipes, and one known to be wrong that must be found
     #[command(after_help = EXIT_CODES)]
     Test(TestArgs),
+    /// The same as `test` without an end: random and guided scenarios until the time is over
+    #[command(after_help = EXIT_CODES)]
+    Hunt(HuntArgs),
     /// Replays a finding, scenario or crash file: STILL WRONG (1), FIXED (0) or INCONCLUSIVE (3)
     Reproduce(ReproduceArgs),
     /// Prints the smallest scenario that shows the same finding
@@ -69,6 +72,28 @@ pub(super) struct WorldArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// So many random scenarios after the catalogue
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = RUN)]
+    pub(super) random: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HuntArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// How long: 45s, 30m, 2h; several validators share it. The catalogue is always finished
+    #[arg(long = "for", value_name = "TIME", value_parser = length, required_unless_present = "scenarios", help_heading = RUN)]
+    pub(super) length: Option<Duration>,
+    /// End after so many random and guided scenarios of each validator: a hunt that ended by time can be run again
+    #[arg(long, value_name = "N", help_heading = RUN)]
+    pub(super) scenarios: Option<u64>,
+}
+
+/// What `test` and `hunt` have in common.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
     /// Validators (`wrongkey list validators`)
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
@@ -86,9 +111,10 @@ pub(super) struct TestArgs {
     /// No classes whose id, or the rule they aim at, matches; repeatable
     #[arg(long, value_name = "GLOB", help_heading = SELECTION)]
     pub(super) skip: Vec<String>,
-    /// So many random scenarios after the catalogue
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = RUN)]
-    pub(super) random: u32,
+    /// A folder of scenario files to replay first; repeatable [default: `corpus` beside wrongkey.toml, and the findings
+    /// of the former run in --out; with --only none]
+    #[arg(long = "corpus", value_name = "DIR", help_heading = SELECTION)]
+    pub(super) corpora: Vec<PathBuf>,
     /// Seed of the random scenarios
     #[arg(long, value_name = "U64", allow_negative_numbers = true, default_value_t = 0, help_heading = RUN)]
     pub(super) seed: u64,
@@ -242,19 +268,29 @@ impl From<FailOn> for Severity {
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
-    let wrong = || "a length of time, as 5s or 500ms, from 10ms to 1h".to_owned();
-    let millis = match (text.strip_suffix("ms"), text.strip_suffix('s'), text.strip_suffix('m')) {
-        (Some(number), ..) => number.parse::<u64>().map_err(|_| wrong())?,
-        (None, Some(number), _) => number.parse::<u64>().ok().and_then(|n| n.checked_mul(1_000)).ok_or_else(wrong)?,
-        (None, None, Some(number)) => {
-            number.parse::<u64>().ok().and_then(|n| n.checked_mul(60_000)).ok_or_else(wrong)?
-        }
-        _ => return Err(wrong()),
+    let most = Duration::from_secs(3_600);
+    span(text, Duration::from_millis(10), most, "a length of time, as 5s or 500ms, from 10ms to 1h")
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let most = Duration::from_secs(31 * 86_400);
+    span(text, Duration::from_secs(1), most, "a length of time, as 45s, 30m or 2h, from 1s to 744h")
+}
+
+/// A whole number and a unit.
+fn span(text: &str, least: Duration, most: Duration, wanted: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wanted.to_owned()),
     };
-    if !(10..=3_600_000).contains(&millis) {
-        return Err(wrong());
-    }
-    Ok(Duration::from_millis(millis))
+    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let span = millis.map(Duration::from_millis).filter(|span| (least..=most).contains(span));
+    span.ok_or_else(|| wanted.to_owned())
 }
 
 fn report(text: &str) -> Result<PathBuf, String> {

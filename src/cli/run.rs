@@ -1,30 +1,48 @@
-//! `wrongkey test`.
+//! `wrongkey test` and `wrongkey hunt`.
 
-use super::alike::hint;
-use super::args::{Format, TestArgs};
+use super::args::{Format, HuntArgs, RunArgs, TestArgs};
+use super::choice::select;
 use super::store::{Store, check_report, write};
+use super::stored::replays;
 use super::validators::{Named, named, time, worlds};
-use crate::campaign::{self, Outcome, Phase, Plan, Progress, Selection, Stream};
+use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Stream};
+use crate::clock;
 use crate::error::Error;
-use crate::generate::{Class, Site, classes};
+use crate::generate::Site;
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
-use crate::policy::KeySource;
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
+use crate::scenario::Scenario;
 use crate::waiver::Config;
 use crate::world::World;
-use globset::{Glob, GlobMatcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Recipes judged when none is named.
 const DEFAULTS: [&str; 1] = ["jsonwebtoken"];
 /// The recipe whose mistake every run without names must find.
 const CONTROL: &str = "jsonwebtoken-pooled";
 
+/// What follows the catalogue.
+enum Search {
+    /// So many random scenarios.
+    Random(u32),
+    /// Random and guided ones, for so long in all and at most so many of each validator.
+    Hunt(Option<Duration>, Option<u64>),
+}
+
 pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
+    judged(&args.run, &Search::Random(args.random))
+}
+
+pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
+    judged(&args.run, &Search::Hunt(args.length, args.scenarios))
+}
+
+fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let config = Config::find(args.config.as_deref(), &current_folder()?)?;
     let worlds = worlds(&args.world, None)?;
     let selection = select(args, &worlds)?;
@@ -35,7 +53,9 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
     }
     let unsigned = unsigned(&selection.sites(&worlds));
     let mut store = Store::check(&args.out, world_files(args, &worlds))?;
-    let stream = Arc::new(Stream::new(&worlds, &selection, Vec::new(), args.random as usize, args.seed));
+    let (replays, stored) = replays(args, &config, &worlds, &selection, now)?;
+    let random = if let Search::Random(count) = search { *count as usize } else { 0 };
+    let stream = Arc::new(Stream::new(&worlds, &selection, replays, random, args.seed));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let plan = Plan {
         worlds: worlds.clone(),
@@ -53,12 +73,23 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
         None => None,
         Some(control) => Some(judge_control(&plan, &control, &progress, args, &mut store)?),
     };
-    let mut validators = Vec::new();
-    for subject in &subjects {
+    let mut validators: Vec<Judged> = Vec::new();
+    let begun = clock::instant();
+    for (number, subject) in subjects.iter().enumerate() {
         if progress.stop.load(Ordering::Acquire) {
             break;
         }
-        let mut outcome = campaign_of(&plan, subject, &progress, args)?;
+        let mut outcome = match search {
+            Search::Random(_) => campaign_of(&plan, subject, &progress, args)?,
+            Search::Hunt(length, scenarios) => {
+                // Who comes later gets what those before have left.
+                let until = length.map(|length| share(begun + length, subjects.len() - number));
+                let limits = Limits { until, scenarios: *scenarios };
+                let leads = validators.iter().flat_map(|judged| &judged.outcome.findings);
+                let leads = leads.map(|finding| Arc::new(finding.scenario.clone())).collect();
+                hunt_of(&plan, subject, &limits, leads, &progress, args, &mut store)?
+            }
+        };
         store.keep(&mut outcome.findings);
         let judgement = judge(&outcome, &config, args.fail_on.into(), now);
         validators.push(Judged { outcome, judgement });
@@ -82,6 +113,7 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
         seed: args.seed,
         worlds,
         unsigned,
+        stored,
         config,
         control,
         validators,
@@ -109,7 +141,7 @@ pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
 }
 
 /// The files of those worlds that are not shipped, by the worlds' names.
-fn world_files(args: &TestArgs, worlds: &[Arc<World>]) -> BTreeMap<String, PathBuf> {
+fn world_files(args: &RunArgs, worlds: &[Arc<World>]) -> BTreeMap<String, PathBuf> {
     let named = args.world.worlds.iter().zip(worlds);
     let own = named.filter(|(name, _)| !World::shipped_names().any(|shipped| shipped == *name));
     own.map(|(file, world)| (world.name.clone(), PathBuf::from(file))).collect()
@@ -128,31 +160,8 @@ fn unsigned(sites: &[Site<'_>]) -> BTreeSet<(String, String)> {
     unsigned
 }
 
-/// Which part of the worlds and classes was asked for.
-fn select(args: &TestArgs, worlds: &[Arc<World>]) -> Result<Selection, Error> {
-    let all: Vec<&str> = worlds.iter().flat_map(|world| &world.parties).map(|party| party.alias.as_str()).collect();
-    if let Some(party) = args.parties.iter().find(|party| !all.contains(&party.as_str())) {
-        let hint = hint(party, all.iter().copied());
-        let names = all.join(", ");
-        return Err(Error::Usage(format!("--party: no chosen world has `{party}`: they have {names}{hint}")));
-    }
-    let selection = Selection {
-        parties: args.parties.clone(),
-        key_sources: args.key_sources.iter().map(|&source| KeySource::from(source)).collect(),
-        classes: chosen_classes(&args.only, &args.skip)?,
-    };
-    if selection.sites(worlds).is_empty() {
-        let asked: Vec<_> = selection.key_sources.iter().map(|source| source.name()).collect();
-        return Err(Error::Usage(format!(
-            "--key-source: no chosen relying party takes keys from `{}`: choose another source, party or world",
-            asked.join("`, `")
-        )));
-    }
-    Ok(selection)
-}
-
 /// The sensitivity control, where no validator is named, and the validators.
-fn subjects(args: &TestArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
+fn subjects(args: &RunArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
     if args.names.is_empty() {
         let subjects = DEFAULTS.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
         return Ok((Some(named(CONTROL)?), subjects));
@@ -166,7 +175,7 @@ fn judge_control(
     plan: &Plan,
     control: &Named,
     progress: &Arc<Progress>,
-    args: &TestArgs,
+    args: &RunArgs,
     store: &mut Store,
 ) -> Result<Control, Error> {
     let mut outcome = campaign_of(plan, control, progress, args)?;
@@ -178,15 +187,9 @@ fn judge_control(
     Ok(Control { outcome, found, after, tried })
 }
 
-fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &TestArgs) -> Result<Outcome, Error> {
-    progress.done.store(0, Ordering::Relaxed);
-    let bar = if super::on_terminal() && !args.quiet {
-        let style = indicatif::ProgressStyle::with_template("{prefix} {wide_bar:.cyan/dim} {pos}/{len} {elapsed}");
-        let bar = indicatif::ProgressBar::new(plan.stream.len() as u64).with_prefix(subject.name.clone());
-        style.map_or(bar.clone(), |style| bar.with_style(style))
-    } else {
-        indicatif::ProgressBar::hidden()
-    };
+fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &RunArgs) -> Result<Outcome, Error> {
+    const SHOWN: &str = "{prefix} {wide_bar:.cyan/dim} {pos}/{len} {elapsed}";
+    let bar = bar(Some(plan.stream.len() as u64), SHOWN, subject, progress, args);
     let outcome = campaign::run(plan, &subject.maker, progress, &mut || {
         bar.set_position(progress.done.load(Ordering::Relaxed) as u64);
     });
@@ -194,32 +197,50 @@ fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &Te
     outcome
 }
 
-/// Whether a class was asked for.
-type Chosen = Arc<dyn Fn(&Class) -> bool + Send + Sync>;
-
-fn chosen_classes(only: &[String], skip: &[String]) -> Result<Chosen, Error> {
-    let matchers = |flag: &str, globs: &[String]| -> Result<Vec<GlobMatcher>, Error> {
-        let compile = |text: &String| {
-            let glob = Glob::new(text).map_err(|error| Error::Usage(format!("{flag}: {error}")))?.compile_matcher();
-            if classes().iter().any(|class| names(&glob, class)) {
-                return Ok(glob);
-            }
-            let known = Rule::ALL.iter().map(|rule| rule.name()).chain(classes().iter().map(|class| class.id));
-            let hint = hint(text, known);
-            Err(Error::Usage(format!(
-                "{flag}: {text:?} matches no rule and no class: see `wrongkey list rules` and `wrongkey list classes`{hint}"
-            )))
-        };
-        globs.iter().map(compile).collect()
-    };
-    let (only, skip) = (matchers("--only", only)?, matchers("--skip", skip)?);
-    Ok(Arc::new(move |class: &Class| {
-        (only.is_empty() || only.iter().any(|glob| names(glob, class))) && !skip.iter().any(|glob| names(glob, class))
-    }))
+/// Searches, and keeps what is found as soon as it is: a search may last for days.
+fn hunt_of(
+    plan: &Plan,
+    subject: &Named,
+    limits: &Limits,
+    leads: Vec<Arc<Scenario>>,
+    progress: &Arc<Progress>,
+    args: &RunArgs,
+    store: &mut Store,
+) -> Result<Outcome, Error> {
+    const SHOWN: &str = "{prefix} {spinner} {human_pos} scenarios, {per_sec}, {msg}, {elapsed}";
+    let bar = bar(None, SHOWN, subject, progress, args);
+    let mut found = |mut findings: Vec<crate::finding::Finding>| store.keep(&mut findings);
+    let outcome = campaign::hunt(plan, &subject.maker, limits, leads, progress, &mut found, &mut || {
+        bar.set_position(progress.done.load(Ordering::Relaxed) as u64);
+        let found = progress.found.load(Ordering::Relaxed);
+        bar.set_message(format!("{found} finding{}", if found == 1 { "" } else { "s" }));
+    });
+    bar.finish_and_clear();
+    outcome
 }
 
-fn names(glob: &GlobMatcher, class: &Class) -> bool {
-    glob.is_match(class.id) || class.aims.is_some_and(|rule| glob.is_match(rule.name()))
+/// Progress, to a terminal and to nothing else.
+fn bar(
+    length: Option<u64>,
+    shown: &str,
+    subject: &Named,
+    progress: &Progress,
+    args: &RunArgs,
+) -> indicatif::ProgressBar {
+    progress.done.store(0, Ordering::Relaxed);
+    progress.found.store(0, Ordering::Relaxed);
+    if !super::on_terminal() || args.quiet {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = length.map_or_else(indicatif::ProgressBar::new_spinner, indicatif::ProgressBar::new);
+    let bar = bar.with_prefix(subject.name.clone());
+    indicatif::ProgressStyle::with_template(shown).map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+/// When the first of so many has had its share of the time.
+fn share(end: Instant, of: usize) -> Instant {
+    let now = clock::instant();
+    now + end.saturating_duration_since(now) / u32::try_from(of).unwrap_or(1).max(1)
 }
 
 fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Commands about one scenario: `reproduce`, `shrink`, `forge`.
 
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
+use super::stored::{Loaded, load};
 use super::validators::{all, named, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
 use crate::error::Error;
@@ -9,11 +10,9 @@ use crate::forge::{Forge, Move};
 use crate::judgement::Exit;
 use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
-use crate::scenario::Scenario;
 use crate::world::{Calendar, World};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const BOLD: Style = Style::new().bold();
@@ -21,56 +20,8 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 
-/// Larger files are neither scenarios nor findings.
-const MAX_FILE: u64 = 4 << 20;
-
 /// Longest line that is shown of a scenario, or of an answer.
 const MAX_LINE: usize = 2_000;
-
-/// Where to read on about scenario files.
-const REMEDY: &str = "; corpus/README.md describes scenarios";
-
-/// A file that was read.
-struct Loaded {
-    path: PathBuf,
-    scenario: Scenario,
-    finding: Option<Finding>,
-}
-
-fn load(path: &Path) -> Result<Loaded, Error> {
-    let cannot = |source| Error::Read { path: path.to_owned(), source };
-    let wrong = |problem: String| Error::File { file: path.display().to_string(), problem };
-    if std::fs::metadata(path).map_err(cannot)?.len() > MAX_FILE {
-        return Err(wrong(format!("more than {MAX_FILE} bytes: neither a scenario nor a finding")));
-    }
-    let text = std::fs::read(path).map_err(cannot)?;
-    let is_finding =
-        serde_json::from_slice::<serde_json::Value>(&text).is_ok_and(|value| value.get("finding").is_some());
-    if is_finding {
-        let finding: Finding = serde_json::from_slice(&text)
-            .map_err(|error| wrong(format!("{error}; it is a finding of another version, or was edited")))?;
-        return Ok(Loaded { path: path.to_owned(), scenario: finding.scenario.clone(), finding: Some(finding) });
-    }
-    let scenario = Scenario::from_json(&text).map_err(|error| wrong(format!("{error}{REMEDY}")))?;
-    Ok(Loaded { path: path.to_owned(), scenario, finding: None })
-}
-
-impl Loaded {
-    /// An error of playing the scenario, with the file it stands in.
-    fn blame(&self, error: Error) -> Error {
-        match error {
-            Error::Scenario { place, problem } => self.wrong(format!("{place}: {problem}{REMEDY}")),
-            Error::NotRun { .. } => {
-                self.wrong(format!("{error}: leave it out, or use a version that lists it as run in corpus/README.md"))
-            }
-            other => other,
-        }
-    }
-
-    fn wrong(&self, problem: String) -> Error {
-        Error::File { file: self.path.display().to_string(), problem }
-    }
-}
 
 /// The chosen worlds; for a finding, with its seed.
 fn worlds_for(args: &WorldArgs, loaded: &Loaded) -> Result<Vec<Arc<World>>, Error> {

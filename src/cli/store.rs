@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folder inside the output folder.
-const FINDINGS: &str = "findings";
+pub(super) const FINDINGS: &str = "findings";
 
 /// Where the findings of a run go.
 pub(super) struct Store {

@@ -3,17 +3,24 @@
 use super::atlas::Atlas;
 use super::palette::{Scene, chance};
 use super::playable::is_playable;
-use super::random::{act, again, happening, honest, is_last, octets, policy_act, present, random, simplest};
+use super::random::{act, again, happening, honest, is_last, octets, policy_act, present, random, seeded, simplest};
 use super::site::Site;
 use crate::scenario::{Act, Honest, MAX_STEPS, Present, Scenario, Step};
 use crate::world::Publication;
 use arbitrary::{Result, Unstructured};
+use std::sync::Arc;
 
 /// More acts than this are taken away again rather than added to.
 const MANY_ACTS: usize = 3;
 
 /// More steps than this likewise.
 const MANY_STEPS: usize = 6;
+
+/// Changes to a lead, by how often.
+const CHANGES: [usize; 8] = [1, 1, 1, 1, 2, 2, 3, 4];
+
+/// Numbers of guided scenarios differ from those of random ones.
+const GUIDED: u64 = 1 << 62;
 
 /// How often a change is tried that turns out to change nothing, or to ask for what cannot be played.
 const TRIES: usize = 16;
@@ -33,18 +40,10 @@ pub fn mutate(bytes: &[u8], max_size: usize, seed: u32, atlas: &Atlas) -> Vec<u8
         let text = serde_json::to_vec(scenario).unwrap_or_default();
         (!text.is_empty() && text.len() <= max_size).then_some(text)
     };
-    if let Some(scenario) = known {
-        for _ in 0..TRIES {
-            let Ok(Some(mut changed)) = change(&mut u, &scenario, atlas) else { continue };
-            atlas.restrict(&mut changed);
-            let plays = atlas.world(&changed.world).is_some_and(|world| is_playable(&changed, world));
-            if plays
-                && changed != scenario
-                && let Some(text) = encoded(&changed)
-            {
-                return text;
-            }
-        }
+    if let Some(scenario) = known
+        && let Some(text) = vary(&mut u, &scenario, atlas, encoded)
+    {
+        return text;
     }
     if atlas.is_empty() {
         return Vec::new();
@@ -52,6 +51,43 @@ pub fn mutate(bytes: &[u8], max_size: usize, seed: u32, atlas: &Atlas) -> Vec<u8
     let fresh = |_| random(&mut u, atlas).ok().as_ref().and_then(encoded);
     let plain = || atlas.sites().filter_map(simplest).find_map(|scenario| encoded(&scenario));
     (0..TRIES).find_map(fresh).or_else(plain).unwrap_or_default()
+}
+
+/// One change that can be played and that `fits` has a use for.
+fn vary<T>(
+    u: &mut Unstructured<'_>,
+    scenario: &Scenario,
+    atlas: &Atlas,
+    fits: impl Fn(&Scenario) -> Option<T>,
+) -> Option<T> {
+    (0..TRIES).find_map(|_| {
+        let mut changed = change(u, scenario, atlas).ok()??;
+        atlas.restrict(&mut changed);
+        let plays = atlas.world(&changed.world).is_some_and(|world| is_playable(&changed, world));
+        if plays && changed != *scenario { fits(&changed) } else { None }
+    })
+}
+
+/// The scenario of that number in a search that goes on from leads: one of them, the later ones more often, with one or a few
+/// changes. Without leads it is a fresh one.
+///
+/// # Panics
+/// Where the atlas has no site.
+#[must_use]
+pub fn guided(seed: u64, number: u64, leads: &[Arc<Scenario>], atlas: &Atlas) -> Scenario {
+    let drawn = octets(seed, number | GUIDED);
+    let mut u = Unstructured::new(&drawn);
+    let mut found = lead(&mut u, leads).ok().cloned();
+    for _ in 0..*u.choose(&CHANGES).unwrap_or(&1) {
+        found = found.and_then(|scenario| vary(&mut u, &scenario, atlas, |changed| Some(changed.clone())));
+    }
+    found.unwrap_or_else(|| seeded(seed, number | GUIDED, atlas))
+}
+
+/// Half of the time one of the latest quarter.
+fn lead<'l>(u: &mut Unstructured<'_>, leads: &'l [Arc<Scenario>]) -> Result<&'l Scenario> {
+    let first = if chance(u, 1, 2)? { leads.len() / 4 * 3 } else { 0 };
+    u.choose(&leads[first..]).map(AsRef::as_ref)
 }
 
 fn change(u: &mut Unstructured<'_>, scenario: &Scenario, atlas: &Atlas) -> Result<Option<Scenario>> {

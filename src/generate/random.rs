@@ -72,10 +72,35 @@ pub(super) fn simplest(site: Site<'_>) -> Option<Scenario> {
 }
 
 fn single(u: &mut Unstructured<'_>, site: Site<'_>) -> Result<Scenario> {
+    if chance(u, 1, 8)?
+        && let Some(scenario) = claimed(u, site)?
+    {
+        return Ok(scenario);
+    }
     let honest = honest(u, site)?;
     let count = *u.choose(&ACTS)?;
     let acts = acts(u, Scene { site, honest: &honest }, count, &[])?;
     Ok(site.single(honest, acts))
+}
+
+/// A token that claims an issuer in whose name nobody here can sign, where the party trusts one: somebody else signs it, before
+/// or after what else is done to it.
+fn claimed(u: &mut Unstructured<'_>, site: Site<'_>) -> Result<Option<Scenario>> {
+    let unsigned: Vec<_> = site.claimable().filter(|trust| trust.honest_keys().is_empty()).collect();
+    if unsigned.is_empty() {
+        return Ok(None);
+    }
+    let honest = u.choose(&unsigned)?.honest();
+    let scene = Scene { site, honest: &honest };
+    let mut signed = sign_with(u, scene)?;
+    if signed.key.is_none() && signed.secret.is_none() {
+        signed.key = Some(scene.any_key(u)?.alias.clone());
+    }
+    let count = *u.choose(&ACTS)?;
+    let mut acts = acts(u, scene, count, &[])?;
+    let at = if chance(u, 1, 4)? { 0 } else { acts.iter().position(is_last).unwrap_or(acts.len()) };
+    acts.insert(at, Act::SignWith(signed));
+    Ok(Some(site.single(honest, acts)))
 }
 
 /// What an honest issuer would write: mostly one that the party trusts, mostly nothing special about it.
@@ -269,7 +294,7 @@ fn algorithm(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, key: &Key) -> Resul
             names.iter().filter_map(|name| Primitive::from_name(name)).filter(|&alg| key.jwk.material.fits(alg));
         return Ok(named(*u.choose(&fitting.collect::<Vec<_>>())?));
     }
-    let claimed = scene.site.trusts().find(|trust| trust.issuer.alias == scene.honest.issuer);
+    let claimed = scene.site.claimable().find(|trust| trust.issuer.alias == scene.honest.issuer);
     Ok(claimed.and_then(|trust| key.signs.iter().copied().find(|&alg| trust.allows(alg))).and_then(named))
 }
 

@@ -234,6 +234,25 @@ fn a_mutation_changes_something_and_depends_on_its_seed_alone() {
 }
 
 #[test]
+fn a_guided_scenario_is_near_a_lead_and_depends_on_seed_and_number_alone() {
+    let lead = Arc::new(seeded(0, 5, &ATLAS));
+    let leads = [Arc::clone(&lead)];
+    let kinds = |scenario: &Scenario| -> BTreeSet<&str> {
+        scenario.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind)).collect()
+    };
+    let guided_by = |leads: &[Arc<Scenario>]| -> Vec<Scenario> {
+        (0..200).map(|number| guided(1, number, leads, &ATLAS)).collect()
+    };
+    let near = guided_by(&leads);
+    assert!(near.iter().all(|scenario| conclusions(scenario).is_ok()));
+    let alike = |one: &&Scenario| one.world == lead.world && !kinds(one).is_disjoint(&kinds(&lead));
+    let (close, far) = (near.iter().filter(alike).count(), guided_by(&[]).iter().filter(alike).count());
+    assert!(close > 2 * far + 40, "{close} near the lead, {far} without one");
+    assert!(near.iter().filter(|scenario| **scenario == *lead).count() < 20, "few take back what they changed");
+    assert_eq!(near, guided_by(&leads));
+}
+
+#[test]
 fn what_does_not_fit_becomes_something_that_does() {
     let bytes = serde_json::to_vec(&seeded(0, 5, &ATLAS)).unwrap();
     for (max_size, seed) in [(4_096, 1), (300, 2), (120, 3), (100, 4), (60, 5), (0, 6)] {

@@ -1,7 +1,7 @@
 //! The result as JSON, for pipelines. The form has a version, and members are only ever added to one.
 
 use super::{Control, Judged, Run};
-use crate::campaign::{BaselineFailure, Cell, ClassTally, RuleTally};
+use crate::campaign::{BaselineFailure, Cell, ClassTally, Hunted, RuleTally};
 use crate::finding::Finding;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,7 @@ struct Document<'r> {
     seed: u64,
     worlds: Vec<WorldLine<'r>>,
     issuers_without_private_key: Vec<String>,
+    stored: StoredPart<'r>,
     waived_critical: Vec<&'r str>,
     sensitivity_control: Option<ControlPart<'r>>,
     validators: Vec<ValidatorPart<'r>>,
@@ -29,6 +30,19 @@ struct WorldLine<'r> {
     name: &'r str,
     digest: &'r str,
     seed: u64,
+}
+
+#[derive(Serialize)]
+struct StoredPart<'r> {
+    replayed: u64,
+    skipped: &'r BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct HuntedPart {
+    scenarios: u64,
+    generations: u64,
+    leads: u64,
 }
 
 #[derive(Serialize)]
@@ -46,6 +60,7 @@ struct ValidatorPart<'r> {
     version: &'r str,
     exits: Vec<u8>,
     duration_ms: u128,
+    hunted: Option<HuntedPart>,
     presented: u64,
     baseline: Baseline<'r>,
     rules: BTreeMap<&'static str, RuleTally>,
@@ -102,6 +117,7 @@ pub fn render(run: &Run) -> String {
         seed: run.seed,
         worlds: run.worlds.iter().map(|w| WorldLine { name: &w.name, digest: &w.digest, seed: w.seed }).collect(),
         issuers_without_private_key: run.unsigned.iter().map(|(world, issuer)| format!("{world} {issuer}")).collect(),
+        stored: StoredPart { replayed: run.stored.replayed, skipped: &run.stored.skipped },
         waived_critical: run.waived_critical().map(|waiver| waiver.text.as_str()).collect(),
         sensitivity_control: run.control.as_ref().map(|Control { outcome, found, after, tried }| ControlPart {
             validator: &outcome.description.name,
@@ -131,6 +147,11 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
         version: &outcome.description.version,
         exits: judgement.exits.iter().map(|exit| exit.code()).collect(),
         duration_ms: outcome.duration.as_millis(),
+        hunted: outcome.hunted.map(|Hunted { scenarios, generations, leads }| HuntedPart {
+            scenarios,
+            generations,
+            leads,
+        }),
         presented: tally.presented,
         baseline: Baseline {
             held: tally.baseline_held(),

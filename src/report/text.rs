@@ -2,7 +2,7 @@
 
 use super::token::decoded;
 use super::{Control, Judged, Run};
-use crate::campaign::{Cell, Outcome};
+use crate::campaign::{Cell, Hunted, Outcome};
 use crate::finding::{Finding, Kind, Relation, TwinKind, tame};
 use crate::jose::Token;
 use crate::judgement::Exit;
@@ -44,6 +44,7 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
             run.now
         );
     }
+    stored_part(&mut out, run, quiet);
     for (world, issuer) in &run.unsigned {
         let _ = writeln!(
             out,
@@ -72,6 +73,20 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
     }
     let _ = writeln!(out, "{}", result_line(run));
     out
+}
+
+fn stored_part(out: &mut String, run: &Run, quiet: bool) {
+    let replayed = run.stored.replayed;
+    if replayed > 0 && !quiet {
+        let _ = writeln!(out, "{}", paint(DIM, format!("replayed first: {}", number(replayed, "stored scenario"))));
+    }
+    for (reason, &count) in &run.stored.skipped {
+        let what = number(count, "stored scenario");
+        let _ = writeln!(out, "{} {what} not replayed: {reason}", paint(YELLOW, "gap:"));
+    }
+    if (replayed > 0 && !quiet) || !run.stored.skipped.is_empty() {
+        out.push('\n');
+    }
 }
 
 fn result_line(run: &Run) -> String {
@@ -154,6 +169,9 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
         paint(BOLD, validator_name(&outcome.description)),
         paint(DIM, format!("{} judged in {:.1} s", tokens(tally.presented), outcome.duration.as_secs_f64()))
     );
+    if let Some(hunted) = &outcome.hunted {
+        hunted_part(out, run, hunted);
+    }
     if !quiet {
         for (world, cells) in &tally.matrix {
             matrix_part(out, world, cells);
@@ -194,6 +212,25 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
         let _ = writeln!(out, "  {} {}", paint(YELLOW, "inconclusive:"), shown(sentence));
     }
     out.push('\n');
+}
+
+/// How far a hunt came, and how to go the same way again.
+fn hunted_part(out: &mut String, run: &Run, hunted: &Hunted) {
+    let Hunted { scenarios, generations, leads } = hunted;
+    let _ = writeln!(
+        out,
+        "  {}",
+        paint(
+            DIM,
+            format!(
+                "hunted: {} in {}, {} to search near; the same again: --scenarios {scenarios} --seed {}",
+                number(*scenarios, "scenario"),
+                number(*generations, "generation"),
+                number(*leads, "lead"),
+                run.seed
+            )
+        )
+    );
 }
 
 fn matrix_part(out: &mut String, world: &str, cells: &BTreeMap<(String, String), Cell>) {

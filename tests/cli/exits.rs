@@ -138,11 +138,11 @@ fn what_cannot_be_written_counts_before_all_that_was_found() {
 
 /// Starts a long run, interrupts it, and gives back what it printed.
 #[cfg(unix)]
-fn interrupted(place: &Place, signal: &str, names: &[&str], wait: u64) -> Ran {
+fn interrupted(place: &Place, signal: &str, arguments: &[&str], wait: u64) -> Ran {
     use std::process::{Command, Stdio};
     let mut run = Command::new(assert_cmd::cargo::cargo_bin("wrongkey"))
         .current_dir(place.path(""))
-        .args([&["test", "--random", "1000000", "--format", "json", "--jobs", "1"], names].concat())
+        .args([arguments, &["--party", "api", "--format", "json", "--jobs", "1"]].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -163,15 +163,21 @@ fn interrupted(place: &Place, signal: &str, names: &[&str], wait: u64) -> Ran {
 fn an_interrupted_run_ends_so_and_keeps_what_it_found() {
     // With findings, with faults, with gaps and waivers that would be stale, and with nothing.
     // CI ends a job with a TERM.
-    for (name, signal, way) in
-        [(FINDS, "-INT", Some(1)), (FAULTS, "-TERM", Some(4)), (SHOWS_NOTHING, "-INT", None), ("sound", "-INT", None)]
-    {
+    let (test, hunt) = (["test", "--random", "1000000"], ["hunt", "--for", "10h"]);
+    for (command, name, signal, way) in [
+        (test, FINDS, "-INT", Some(1)),
+        (test, FAULTS, "-TERM", Some(4)),
+        (test, SHOWS_NOTHING, "-INT", None),
+        (test, "sound", "-INT", None),
+        (hunt, FINDS, "-INT", Some(1)),
+        (hunt, "sound", "-TERM", None),
+    ] {
         let place = Place::new();
         place.file("wrongkey.toml", STALE);
         // A machine under load needs longer until there is something to keep.
         let ran = [1_500, 5_000, 20_000]
             .iter()
-            .map(|&wait| interrupted(&place, signal, &[name, "--party", "api"], wait).ends(130))
+            .map(|&wait| interrupted(&place, signal, &[&command[..], &[name]].concat(), wait).ends(130))
             .find(|ran| way.is_none() || !place.findings().is_empty() && ran.out.contains("false"))
             .unwrap();
         assert_eq!(ran.err, "");

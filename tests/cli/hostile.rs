@@ -91,6 +91,7 @@ fn nothing_that_a_validator_prints_reaches_a_report_unescaped_or_unbounded() {
             seed: 0,
             worlds: worlds.clone(),
             unsigned: BTreeSet::new(),
+            stored: wrongkey::report::Stored::default(),
             config: Config::default(),
             control: Some(control),
             validators: vec![Judged { outcome, judgement }],
