@@ -17,8 +17,8 @@ use wrongkey::rule::Rule;
 use wrongkey::validator::flawed::{self, Flaw};
 use wrongkey::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
 
-/// Two generations and a bit: what the first two showed has a say in the third.
-const SCENARIOS: u64 = 2 * 2_048 + 100;
+/// A generation and a bit: what the first showed has a say in the second.
+const SCENARIOS: u64 = 2_048 + 200;
 
 /// How often each token was shown, by its digest.
 type Shown = Arc<Mutex<BTreeMap<[u8; 32], u32>>>;
@@ -73,18 +73,17 @@ fn hunted(plan: &Plan, maker: &Maker, limits: &Limits) -> Outcome {
 
 #[test]
 fn the_same_seed_shows_the_same_tokens_for_any_number_of_jobs() {
-    let searched = |seed, jobs| {
+    let searched = |jobs| {
         let (maker, shown) = listing(None);
-        let outcome = hunted(&plan(seed, 0, jobs), &maker, &limits(SCENARIOS));
+        let outcome = hunted(&plan(5, 0, jobs), &maker, &limits(SCENARIOS));
         let hunted = outcome.hunted.unwrap();
-        assert_eq!((hunted.scenarios, hunted.generations), (SCENARIOS, 3));
+        assert_eq!((hunted.scenarios, hunted.generations), (SCENARIOS, 2));
         assert!(outcome.tally.classes["guided"].presented > 0);
         (hunted.leads, shown.lock().unwrap().clone())
     };
-    let one = searched(5, 1);
-    assert!(one.1.len() > 4_000, "{}", one.1.len());
-    assert_eq!(one, searched(5, 3));
-    assert_ne!(one, searched(6, 3));
+    let one = searched(1);
+    assert!(one.1.len() > 2_000, "{}", one.1.len());
+    assert_eq!(one, searched(3));
 }
 
 #[test]
