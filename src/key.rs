@@ -2,6 +2,7 @@
 //!
 //! These keys protect nothing. Their `Debug` form shows no private octet, and nothing that is stored or printed holds one.
 
+mod ec;
 mod memo;
 mod public_text;
 
@@ -10,6 +11,7 @@ pub use public_text::public_text;
 
 use crate::jose::{Family, Hash, Material, Primitive};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use ec::{Curve, EcKey};
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
@@ -23,8 +25,20 @@ pub enum DerivedKind {
     /// An elliptic curve key for ES256.
     #[serde(rename = "P-256")]
     P256,
+    /// An elliptic curve key for ES384.
+    #[serde(rename = "P-384")]
+    P384,
+    /// An elliptic curve key for ES512.
+    #[serde(rename = "P-521")]
+    P521,
+    /// An elliptic curve key for ES256K.
+    #[serde(rename = "secp256k1")]
+    Secp256k1,
     /// An octet key pair for EdDSA.
     Ed25519,
+    /// A secret of 64 octets: enough for every hash (RFC 7518 section 3.2).
+    #[serde(rename = "long-secret")]
+    LongSecret,
     /// A secret of 32 octets.
     #[serde(rename = "secret")]
     Secret,
@@ -42,7 +56,7 @@ pub struct PrivateKey {
 
 enum Half {
     Rsa { fast: Option<Box<aws_lc_rs::rsa::KeyPair>>, own: Box<rsa::RsaPrivateKey> },
-    Ec(p256::ecdsa::SigningKey),
+    Ec(EcKey),
     Ed { pair: Ed25519KeyPair, seed: [u8; 32] },
     Secret(Vec<u8>),
 }
@@ -67,7 +81,7 @@ pub struct Signature {
 #[non_exhaustive]
 pub enum KeyError {
     /// The text is no key that we read.
-    #[error("no private key in it that can be read: PKCS#8 PEM with RSA, P-256 or Ed25519 ({0})")]
+    #[error("no private key in it that can be read: PKCS#8 PEM with RSA, P-256, P-384, P-521, secp256k1 or Ed25519 ({0})")]
     Pem(String),
     /// The key is not of the algorithm's kind.
     #[error("a {kty} key cannot sign {alg}")]
@@ -100,6 +114,16 @@ pub fn derive_octets(seed: u64, labels: &[&str]) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// As many of them as are wanted for a key; the first 32 are the same for every kind.
+fn derive_long(seed: u64, label: &str, attempt: u32, width: usize) -> Vec<u8> {
+    let first = attempt * 3;
+    let blocks = (first..).map(|number| match number {
+        0 => derive_octets(seed, &["key", label]),
+        more => derive_octets(seed, &["key", label, &more.to_string()]),
+    });
+    blocks.flatten().take(width).collect()
+}
+
 impl PrivateKey {
     /// The key of that kind which follows from the seed and a label.
     #[must_use]
@@ -109,17 +133,26 @@ impl PrivateKey {
             DerivedKind::Secret => PrivateKey::secret(octets.to_vec()),
             DerivedKind::ShortSecret => PrivateKey::secret(octets[..8].to_vec()),
             DerivedKind::Ed25519 => PrivateKey::ed25519(octets),
-            DerivedKind::P256 => {
-                // A digest is outside 1..n once in 2^32; the loop then takes the digest's digest.
-                let mut scalar = octets;
-                loop {
-                    if let Ok(key) = p256::ecdsa::SigningKey::from_slice(&scalar) {
-                        return PrivateKey::ec(key);
-                    }
-                    scalar = Sha256::digest(scalar).into();
-                }
-            }
+            DerivedKind::LongSecret => PrivateKey::secret(derive_long(seed, label, 0, 64)),
+            DerivedKind::P256 => PrivateKey::derive_on(Curve::P256, seed, label),
+            DerivedKind::P384 => PrivateKey::derive_on(Curve::P384, seed, label),
+            DerivedKind::P521 => PrivateKey::derive_on(Curve::P521, seed, label),
+            DerivedKind::Secp256k1 => PrivateKey::derive_on(Curve::Secp256k1, seed, label),
         }
+    }
+
+    fn derive_on(curve: Curve, seed: u64, label: &str) -> Self {
+        // A number is outside 1..n once in 2^32 or less; the loop then takes the next.
+        let mut numbers = (0..).map(|attempt| {
+            let mut scalar = derive_long(seed, label, attempt, curve.width());
+            if curve == Curve::P521 {
+                // 521 bits in 66 octets.
+                scalar[0] &= 1;
+            }
+            scalar
+        });
+        let key = numbers.find_map(|scalar| EcKey::new(curve, &scalar)).expect("one of endlessly many is in range");
+        PrivateKey::ec(key)
     }
 
     /// The first PKCS#8 private key in a PEM text; text around it is passed over.
@@ -132,8 +165,8 @@ impl PrivateKey {
         if let Ok(key) = rsa::RsaPrivateKey::from_pkcs8_pem(pem) {
             return PrivateKey::rsa(key);
         }
-        if let Ok(key) = p256::SecretKey::from_pkcs8_pem(pem) {
-            return Ok(PrivateKey::ec(key.into()));
+        if let Some(key) = EcKey::from_pem(pem) {
+            return Ok(PrivateKey::ec(key));
         }
         let (_, der) =
             x509_cert::der::pem::decode_vec(pem.as_bytes()).map_err(|error| KeyError::Pem(error.to_string()))?;
@@ -156,8 +189,8 @@ impl PrivateKey {
         PrivateKey::of(Material::Okp { crv: "Ed25519".to_owned(), x }, Half::Ed { pair, seed })
     }
 
-    fn ec(key: p256::ecdsa::SigningKey) -> Self {
-        PrivateKey::of(ec_material(key.verifying_key()), Half::Ec(key))
+    fn ec(key: EcKey) -> Self {
+        PrivateKey::of(key.material(), Half::Ec(key))
     }
 
     fn rsa(key: rsa::RsaPrivateKey) -> Result<Self, KeyError> {
@@ -184,14 +217,12 @@ impl PrivateKey {
     }
 
     /// Signs. The same key, algorithm and input give the same octets: ECDSA by RFC 6979, PSS with a salt derived from the input.
+    /// A key on one curve can also sign by the hash of another's algorithm, which no RFC allows and a verifier may overlook.
     ///
     /// # Errors
     /// Where the key is not of the algorithm's kind.
     pub fn sign(&self, primitive: Primitive, input: &[u8]) -> Result<Signature, KeyError> {
         let unfit = || KeyError::Unfit { kty: self.material.kty(), alg: primitive };
-        if !self.material.fits(primitive) {
-            return Err(unfit());
-        }
         let plain = |octets: Vec<u8>| Ok(Signature { octets, mirror: None });
         match (&self.half, primitive.family(), primitive.hash()) {
             (Half::Secret(secret), Family::Hmac, hash) => {
@@ -204,15 +235,7 @@ impl PrivateKey {
                 plain(aws_lc_rs::hmac::sign(&key, input).as_ref().to_vec())
             }
             (Half::Ed { pair, .. }, Family::EdDsa, _) => plain(pair.sign(input).as_ref().to_vec()),
-            (Half::Ec(key), Family::Ecdsa, Hash::Sha256) => {
-                let signature: p256::ecdsa::Signature = key.sign(input);
-                let (r, s) = signature.split_scalars();
-                let mirror = p256::ecdsa::Signature::from_scalars(*r.as_ref(), -*s.as_ref()).ok();
-                Ok(Signature {
-                    octets: signature.to_bytes().to_vec(),
-                    mirror: mirror.map(|mirror| mirror.to_bytes().to_vec()),
-                })
-            }
+            (Half::Ec(key), Family::Ecdsa, hash) => key.sign(hash, input).ok_or_else(unfit),
             (Half::Rsa { fast: Some(fast), .. }, Family::RsaPkcs1, hash) => {
                 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
                 let padding = match hash {
@@ -272,24 +295,18 @@ impl PrivateKey {
                 found.extend(own.primes().iter().map(rsa::BigUint::to_bytes_be));
                 found
             }
-            Half::Ec(key) => vec![key.to_bytes().to_vec()],
+            Half::Ec(key) => vec![key.octets()],
             Half::Ed { seed, .. } => vec![seed.to_vec()],
             Half::Secret(secret) => vec![secret.clone()],
         }
     }
 }
 
-fn ec_material(key: &p256::ecdsa::VerifyingKey) -> Material {
-    let point = key.to_encoded_point(false);
-    let half = |octets: Option<&p256::FieldBytes>| octets.map(|o| o.to_vec()).unwrap_or_default();
-    Material::Ec { crv: "P-256".to_owned(), x: half(point.x()), y: half(point.y()) }
-}
-
 fn rsa_material(key: &rsa::RsaPublicKey) -> Material {
     Material::Rsa { n: key.n().to_bytes_be(), e: key.e().to_bytes_be() }
 }
 
-/// The public key in a PEM text (SubjectPublicKeyInfo): RSA or P-256.
+/// The public key in a PEM text (SubjectPublicKeyInfo): RSA, or a point of one of the four curves.
 ///
 /// # Errors
 /// Where there is none.
@@ -299,10 +316,7 @@ pub fn public_from_pem(text: &str) -> Result<Material, KeyError> {
     if let Ok(key) = rsa::RsaPublicKey::from_public_key_pem(pem) {
         return Ok(rsa_material(&key));
     }
-    match p256::PublicKey::from_public_key_pem(pem) {
-        Ok(key) => Ok(ec_material(&key.into())),
-        Err(error) => Err(KeyError::Pem(error.to_string())),
-    }
+    ec::public_from_pem(pem).map_err(KeyError::Pem)
 }
 
 /// The seed in an Ed25519 private key as RFC 8410 section 7 writes it.
@@ -323,6 +337,9 @@ mod tests {
             (PrivateKey::from_pem(pem).unwrap(), vec!["RS256", "RS512", "PS256", "PS384"]),
             (PrivateKey::from_pem(weak).unwrap(), vec!["RS256"]),
             (PrivateKey::derive(DerivedKind::P256, 1, "k"), vec!["ES256"]),
+            (PrivateKey::derive(DerivedKind::P384, 1, "k"), vec!["ES384"]),
+            (PrivateKey::derive(DerivedKind::P521, 1, "k"), vec!["ES512"]),
+            (PrivateKey::derive(DerivedKind::Secp256k1, 1, "k"), vec!["ES256K"]),
             (PrivateKey::derive(DerivedKind::Ed25519, 1, "k"), vec!["EdDSA"]),
             (PrivateKey::derive(DerivedKind::Secret, 1, "k"), vec!["HS256", "HS384"]),
         ];
@@ -332,7 +349,7 @@ mod tests {
                 let first = key.sign(primitive, b"input").unwrap();
                 assert_eq!(first, key.sign(primitive, b"input").unwrap(), "{name}");
                 assert_ne!(first, key.sign(primitive, b"other").unwrap(), "{name}");
-                assert_eq!(first.mirror.is_some(), name == "ES256");
+                assert_eq!(first.mirror.is_some(), name.starts_with("ES"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Signature algorithms by the names of RFC 7518 section 3.1 and RFC 8037 section 3.1.
+//! Signature algorithms by the names of RFC 7518 section 3.1, RFC 8037 section 3.1 and RFC 8812 section 3.2.
 
 /// The hash an algorithm is built on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,7 @@ pub enum Family {
     RsaPkcs1,
     /// RSASSA-PSS (section 3.5).
     RsaPss,
-    /// ECDSA (section 3.4).
+    /// ECDSA (section 3.4; RFC 8812 section 3.2).
     Ecdsa,
     /// EdDSA (RFC 8037 section 3.1).
     EdDsa,
@@ -29,48 +29,66 @@ pub enum Family {
 /// What computes a signature: the meaning of an `alg` value. `none` is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Primitive {
+    name: &'static str,
     family: Family,
     hash: Hash,
+    crv: Option<&'static str>,
 }
 
-const NAMES: [(&str, Family, Hash); 13] = [
-    ("HS256", Family::Hmac, Hash::Sha256),
-    ("HS384", Family::Hmac, Hash::Sha384),
-    ("HS512", Family::Hmac, Hash::Sha512),
-    ("RS256", Family::RsaPkcs1, Hash::Sha256),
-    ("RS384", Family::RsaPkcs1, Hash::Sha384),
-    ("RS512", Family::RsaPkcs1, Hash::Sha512),
-    ("PS256", Family::RsaPss, Hash::Sha256),
-    ("PS384", Family::RsaPss, Hash::Sha384),
-    ("PS512", Family::RsaPss, Hash::Sha512),
-    ("ES256", Family::Ecdsa, Hash::Sha256),
-    ("ES384", Family::Ecdsa, Hash::Sha384),
-    ("ES512", Family::Ecdsa, Hash::Sha512),
-    ("EdDSA", Family::EdDsa, Hash::Sha512),
-];
+const fn row(name: &'static str, family: Family, hash: Hash) -> Primitive {
+    Primitive { name, family, hash, crv: None }
+}
+
+const fn on_curve(name: &'static str, family: Family, hash: Hash, crv: &'static str) -> Primitive {
+    Primitive { name, family, hash, crv: Some(crv) }
+}
 
 impl Primitive {
     /// HMAC using SHA-256.
-    pub const HS256: Primitive = Primitive { family: Family::Hmac, hash: Hash::Sha256 };
+    pub const HS256: Primitive = row("HS256", Family::Hmac, Hash::Sha256);
     /// RSASSA-PKCS1-v1_5 using SHA-256.
-    pub const RS256: Primitive = Primitive { family: Family::RsaPkcs1, hash: Hash::Sha256 };
+    pub const RS256: Primitive = row("RS256", Family::RsaPkcs1, Hash::Sha256);
     /// RSASSA-PSS using SHA-256.
-    pub const PS256: Primitive = Primitive { family: Family::RsaPss, hash: Hash::Sha256 };
+    pub const PS256: Primitive = row("PS256", Family::RsaPss, Hash::Sha256);
     /// ECDSA using P-256 and SHA-256.
-    pub const ES256: Primitive = Primitive { family: Family::Ecdsa, hash: Hash::Sha256 };
+    pub const ES256: Primitive = on_curve("ES256", Family::Ecdsa, Hash::Sha256, "P-256");
     /// EdDSA (we use Ed25519).
-    pub const EDDSA: Primitive = Primitive { family: Family::EdDsa, hash: Hash::Sha512 };
+    pub const EDDSA: Primitive = on_curve("EdDSA", Family::EdDsa, Hash::Sha512, "Ed25519");
+
+    /// All of them.
+    pub const ALL: [Primitive; 14] = [
+        Primitive::HS256,
+        row("HS384", Family::Hmac, Hash::Sha384),
+        row("HS512", Family::Hmac, Hash::Sha512),
+        Primitive::RS256,
+        row("RS384", Family::RsaPkcs1, Hash::Sha384),
+        row("RS512", Family::RsaPkcs1, Hash::Sha512),
+        Primitive::PS256,
+        row("PS384", Family::RsaPss, Hash::Sha384),
+        row("PS512", Family::RsaPss, Hash::Sha512),
+        Primitive::ES256,
+        on_curve("ES384", Family::Ecdsa, Hash::Sha384, "P-384"),
+        on_curve("ES512", Family::Ecdsa, Hash::Sha512, "P-521"),
+        on_curve("ES256K", Family::Ecdsa, Hash::Sha256, "secp256k1"),
+        Primitive::EDDSA,
+    ];
 
     /// The algorithm of that exact, case-sensitive name (RFC 7515 section 4.1.1); `None` for `none` and unknown names.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        NAMES.iter().find(|row| row.0 == name).map(|&(_, family, hash)| Primitive { family, hash })
+        Primitive::ALL.into_iter().find(|primitive| primitive.name == name)
     }
 
     /// The registered name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        NAMES.iter().find(|row| row.1 == self.family && row.2 == self.hash).map_or("?", |row| row.0)
+        self.name
+    }
+
+    /// The curve that it is for (RFC 7518 section 3.4, RFC 8812 section 3.2), where it is for one.
+    #[must_use]
+    pub fn crv(self) -> Option<&'static str> {
+        self.crv
     }
 
     /// The kind of key it needs.

@@ -16,7 +16,7 @@ pub enum Material {
         /// Public exponent.
         e: Vec<u8>,
     },
-    /// An elliptic curve point (section 6.2.1): coordinates at full width.
+    /// An elliptic curve point (section 6.2.1; RFC 8812 section 3.1): coordinates at full width.
     Ec {
         /// `P-256`, `P-384`, `P-521`, `secp256k1`.
         crv: String,
@@ -72,19 +72,15 @@ impl Material {
         }
     }
 
-    /// Whether a signature of this algorithm can verify under this kind of key at all (RFC 7518 section 3.1, RFC 8037 section 3.1).
+    /// Whether a signature of this algorithm can verify under this kind of key at all (RFC 7518 section 3.1, RFC
+    /// 8037 section 3.1, RFC 8812 section 3.2): for a curve only the algorithm that names it.
     #[must_use]
     pub fn fits(&self, primitive: Primitive) -> bool {
         match (self, primitive.family()) {
             (Material::Rsa { .. }, Family::RsaPkcs1 | Family::RsaPss) | (Material::Oct { .. }, Family::Hmac) => true,
-            (Material::Ec { crv, .. }, Family::Ecdsa) => {
-                crv == match primitive.hash() {
-                    Hash::Sha256 => "P-256",
-                    Hash::Sha384 => "P-384",
-                    Hash::Sha512 => "P-521",
-                }
+            (Material::Ec { crv, .. }, Family::Ecdsa) | (Material::Okp { crv, .. }, Family::EdDsa) => {
+                primitive.crv() == Some(crv)
             }
-            (Material::Okp { crv, .. }, Family::EdDsa) => crv == "Ed25519",
             _ => false,
         }
     }

@@ -54,11 +54,7 @@ fn pkcs1_der(material: &Material) -> Option<Vec<u8>> {
 fn spki_der(material: &Material) -> Option<Vec<u8>> {
     match material {
         Material::Rsa { .. } => Some(rsa_key(material)?.to_public_key_der().ok()?.as_bytes().to_vec()),
-        Material::Ec { crv, x, y } if crv == "P-256" => {
-            // SEC 1 section 2.3.3: an uncompressed point; one that is not on the curve is no key.
-            let key = p256::PublicKey::from_sec1_bytes(&[&[4], x.as_slice(), y].concat()).ok()?;
-            Some(key.to_public_key_der().ok()?.as_bytes().to_vec())
-        }
+        Material::Ec { crv, x, y } => super::ec::spki_der(crv, x, y),
         Material::Okp { x, .. } if x.len() == 32 => {
             // RFC 8410 section 4.
             let mut der = vec![0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];

@@ -36,7 +36,7 @@ const REGISTERED: [&str; 18] = [
 type Refusal = &'static str;
 
 /// The strict reference validator: compact tokens, flattened ones where the policy permits them, every signature
-/// algorithm of RFC 7518 section 3.1, Ed25519, and inline keys.
+/// algorithm of RFC 7518 section 3.1, ES256K, Ed25519, and inline keys.
 #[derive(Default)]
 pub struct Reference {
     trust: Option<Trust>,

@@ -8,8 +8,9 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::sync::OnceLock;
 
 /// The names of all algorithms that can be verified here.
-pub(super) const ALGORITHMS: [&str; 13] = [
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+pub(super) const ALGORITHMS: [&str; 14] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+    "ES256K", "EdDSA",
 ];
 
 /// Fewest bits of an RSA modulus (RFC 7518 section 3.3).
@@ -86,6 +87,7 @@ impl Key {
                 "P-256" => Primitive::ES256,
                 "P-384" => Primitive::from_name("ES384")?,
                 "P-521" => Primitive::from_name("ES512")?,
+                "secp256k1" => Primitive::from_name("ES256K")?,
                 _ => return None,
             },
             Material::Okp { .. } => Primitive::EDDSA,
@@ -148,11 +150,12 @@ fn parse(material: &Material, primitive: Primitive) -> Option<Parsed> {
             };
             signature::RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters)
         }
-        Material::Ec { x, y, .. } => {
-            let curve: &'static signature::EcdsaVerificationAlgorithm = match primitive.hash() {
-                Hash::Sha256 => &signature::ECDSA_P256_SHA256_FIXED,
-                Hash::Sha384 => &signature::ECDSA_P384_SHA384_FIXED,
-                Hash::Sha512 => &signature::ECDSA_P521_SHA512_FIXED,
+        Material::Ec { crv, x, y } => {
+            let curve: &'static signature::EcdsaVerificationAlgorithm = match crv.as_str() {
+                "P-256" => &signature::ECDSA_P256_SHA256_FIXED,
+                "P-384" => &signature::ECDSA_P384_SHA384_FIXED,
+                "P-521" => &signature::ECDSA_P521_SHA512_FIXED,
+                _ => &signature::ECDSA_P256K1_SHA256_FIXED,
             };
             // SEC 1 section 2.3.3: an uncompressed point.
             signature::ParsedPublicKey::new(curve, [&[4], x.as_slice(), y.as_slice()].concat())

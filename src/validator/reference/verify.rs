@@ -7,7 +7,7 @@ use super::issuer::IssuerName;
 use crate::jose::{Jwk, Material};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, EcdsaVerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256K1_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, EcdsaVerificationAlgorithm,
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
     RsaPublicKeyComponents,
@@ -33,8 +33,8 @@ const fn row(name: &'static str, scheme: Scheme) -> Algorithm {
     Algorithm { name, scheme }
 }
 
-/// RFC 7518 section 3.1 and RFC 8037 section 3.1. `none` is not among them, so nothing can switch it on.
-pub(super) static ALGORITHMS: [Algorithm; 13] = [
+/// RFC 7518 section 3.1, RFC 8037 section 3.1 and RFC 8812 section 3.2. `none` is not among them, so nothing can switch it on.
+pub(super) static ALGORITHMS: [Algorithm; 14] = [
     row("HS256", Scheme::Hmac(&hmac::HMAC_SHA256)),
     row("HS384", Scheme::Hmac(&hmac::HMAC_SHA384)),
     row("HS512", Scheme::Hmac(&hmac::HMAC_SHA512)),
@@ -47,6 +47,7 @@ pub(super) static ALGORITHMS: [Algorithm; 13] = [
     row("ES256", Scheme::Ecdsa { crv: "P-256", width: 32, parameters: &ECDSA_P256_SHA256_FIXED }),
     row("ES384", Scheme::Ecdsa { crv: "P-384", width: 48, parameters: &ECDSA_P384_SHA384_FIXED }),
     row("ES512", Scheme::Ecdsa { crv: "P-521", width: 66, parameters: &ECDSA_P521_SHA512_FIXED }),
+    row("ES256K", Scheme::Ecdsa { crv: "secp256k1", width: 32, parameters: &ECDSA_P256K1_SHA256_FIXED }),
     row("EdDSA", Scheme::Ed25519),
 ];
 
