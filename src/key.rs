@@ -81,7 +81,9 @@ pub struct Signature {
 #[non_exhaustive]
 pub enum KeyError {
     /// The text is no key that we read.
-    #[error("no private key in it that can be read: PKCS#8 PEM with RSA, P-256, P-384, P-521, secp256k1 or Ed25519 ({0})")]
+    #[error(
+        "no private key in it that can be read: PKCS#8 PEM with RSA, P-256, P-384, P-521, secp256k1 or Ed25519 ({0})"
+    )]
     Pem(String),
     /// The key is not of the algorithm's kind.
     #[error("a {kty} key cannot sign {alg}")]

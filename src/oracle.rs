@@ -337,8 +337,8 @@ impl<'p> Case<'p> {
         let claimed = self.issuer(policy, payload);
         self.claims(policy, claimed.as_ref(), header, payload);
         let signer = self.signature(jws, header, payload, provenance);
-        let mut key = signer.map(|event| event.key.thumbprint());
-        if let (Some(claimed), Some(signer)) = (&claimed, signer) {
+        let mut key = signer.as_ref().map(|signer| signer.key.thumbprint());
+        if let (Some(claimed), Some(signer)) = (&claimed, &signer) {
             self.algorithm(policy, claimed, signer.primitive);
             // Two spellings of one HMAC secret have two thumbprints, and a validator knows the one that it was given.
             key = self.key(policy, claimed, header, signer).or(key);

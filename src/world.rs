@@ -149,8 +149,12 @@ pub struct PartyIssuer {
 }
 
 /// The worlds inside the binary, in the order in which they are used.
-const SHIPPED: [(&str, &str); 2] =
-    [("storm-0558", include_str!("world/storm-0558.toml")), ("two-issuers", include_str!("world/two-issuers.toml"))];
+const SHIPPED: [(&str, &str); 4] = [
+    ("storm-0558", include_str!("world/storm-0558.toml")),
+    ("two-issuers", include_str!("world/two-issuers.toml")),
+    ("symmetric", include_str!("world/symmetric.toml")),
+    ("all-algorithms", include_str!("world/all-algorithms.toml")),
+];
 
 /// The seed of names and derived keys unless another is given.
 pub const DEFAULT_SEED: u64 = 558;

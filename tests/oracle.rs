@@ -450,6 +450,27 @@ fn hmac_secrets_are_the_same_where_hmac_makes_them_the_same() {
 }
 
 #[test]
+fn each_ecdsa_algorithm_has_its_curve() {
+    use wrongkey::jose::Primitive;
+    // RFC 7518 section 3.4: the key is on P-256, and signs by the hashes of ES384 and ES512 and with the name of ES256K.
+    for alg in ["ES256", "ES384", "ES512", "ES256K"] {
+        let allowed = with(|policy| policy.issuers[0].algorithms = strings(&[alg]));
+        let mut made = honest().head("alg", text(alg));
+        made.primitive = Primitive::from_name(alg).expect("a registered name");
+        let must = if alg == "ES256" { Accept } else { reject(&[Rule::KeyAcceptable]) };
+        says(&allowed, &made, &must);
+        // ES256 and ES256K differ in nothing but the curve.
+        made.primitive = Primitive::ES256;
+        let must = match alg {
+            "ES256" => Accept,
+            "ES256K" => reject(&[Rule::KeyAcceptable]),
+            _ => reject(&[Rule::SignatureMatches]),
+        };
+        says(&allowed, &made, &must);
+    }
+}
+
+#[test]
 fn use_and_key_ops_bind_where_they_are_there() {
     let listed = |jwk: Jwk| with(|policy| policy.issuers[0] = issuer(A, &[jwk]));
     let used = |name: &str| changed(jwk(&KEY_A, Some("a1")), |jwk| jwk.key_use = Some(name.to_owned()));

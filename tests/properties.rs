@@ -238,6 +238,11 @@ fn undoing_an_act_restores_the_expectation() {
                 let Some(Present { honest: who, .. }) = honest.as_single().cloned() else { continue };
                 let before = judge_all(&reference::maker(), &honest).remove(0).expectation;
                 for pair in undone(&party.alias, &who.issuer) {
+                    // Who has no name has no `aud` that could be put back.
+                    let audience = matches!(&pair[0], Act::SetClaim(SetMember { name, .. }) if name == "aud");
+                    if audience && party.audiences.is_empty() {
+                        continue;
+                    }
                     let with = |acts: &[Act]| {
                         let scenario = Scenario::single(
                             world.name.clone(),
@@ -324,12 +329,15 @@ fn forging_is_deterministic() {
         let tokens = |moves: &[Move]| -> Vec<_> {
             moves.iter().filter_map(|m| if let Move::Present(p) = m { Some(p.token.clone()) } else { None }).collect()
         };
-        // Raw and detached tokens carry nothing that could be fresh.
+        // Raw and detached tokens carry nothing that could be fresh, and a `jti` that an act wrote is the same every time.
+        let sets_id = scenario.presents().any(|(_, present)| {
+            present.acts.iter().any(|act| matches!(act, Act::SetClaim(SetMember { name, .. }) if name == "jti"))
+        });
         let carries = |m: &Move| match m {
             Move::Present(p) => match &p.provenance.presented {
                 Presented::Jws(jws) => {
                     let written = jws.payload.members().is_some_and(|claims| last(claims, "jti").is_some());
-                    written && jws.serialization != Serialization::Detached
+                    written && !sets_id && jws.serialization != Serialization::Detached
                 }
                 Presented::Opaque => false,
             },

@@ -534,5 +534,8 @@ fn der(octets: &[u8]) -> Vec<u8> {
     };
     let (r, s) = octets.split_at(octets.len() / 2);
     let body = [integer(r), integer(s)].concat();
-    [vec![0x30, u8::try_from(body.len()).unwrap_or(0x7f)], body].concat()
+    let length = u8::try_from(body.len()).unwrap_or(u8::MAX);
+    // X.690 section 8.1.3: from 128 on a length says in how many octets it is written. P-521 has up to 138.
+    let start = if length < 128 { vec![0x30, length] } else { vec![0x30, 0x81, length] };
+    [start, body].concat()
 }

@@ -221,7 +221,10 @@ fn can_sign(key: &Key, alg: Option<&str>) -> bool {
 }
 
 fn fits(key: &Key, alg: Option<&str>) -> bool {
-    alg.is_none_or(|name| Primitive::from_name(name).is_some_and(|alg| key.jwk.material.fits(alg)))
+    // A curve signs by the hash of another's algorithm too.
+    let on_a_curve = matches!(key.jwk.material, Material::Ec { .. });
+    let fits = |alg: Primitive| key.jwk.material.fits(alg) || (on_a_curve && alg.family() == Family::Ecdsa);
+    alg.is_none_or(|name| Primitive::from_name(name).is_some_and(fits))
 }
 
 /// Whether the public half of the key can be written in that layout.
@@ -230,9 +233,7 @@ pub(super) fn has_layout(key: &Key, layout: Layout) -> bool {
         (_, Layout::Kid) => key.jwk.kid.is_some(),
         (_, Layout::Empty) | (Material::Rsa { .. }, _) => true,
         (Material::Oct { .. }, _) | (_, Layout::Pkcs1Pem) => false,
-        (Material::Ec { crv, .. }, _) => {
-            crv == "P-256" || matches!(layout, Layout::Jwk | Layout::Jwks | Layout::Modulus)
-        }
-        (Material::Okp { .. }, _) => true,
+        (Material::Ec { crv, .. }, Layout::Openssh) => crv != "secp256k1",
+        (Material::Ec { .. } | Material::Okp { .. }, _) => true,
     }
 }

@@ -91,6 +91,12 @@ impl Primitive {
         self.crv
     }
 
+    /// Whether both compute the same, given the same key: ES256 and ES256K differ only in the curve that the key is to be on.
+    #[must_use]
+    pub fn computes_like(self, other: Primitive) -> bool {
+        (self.family, self.hash) == (other.family, other.hash)
+    }
+
     /// The kind of key it needs.
     #[must_use]
     pub fn family(self) -> Family {

@@ -97,11 +97,18 @@ fn openssh(material: &Material) -> Option<String> {
             number(&mut blob, n);
             "ssh-rsa"
         }
-        Material::Ec { crv, x, y } if crv == "P-256" => {
-            field(&mut blob, b"ecdsa-sha2-nistp256");
-            field(&mut blob, b"nistp256");
+        Material::Ec { crv, x, y } => {
+            // RFC 5656 section 10.1 has no short name for secp256k1, and OpenSSH no such key.
+            let (name, curve) = match crv.as_str() {
+                "P-256" => ("ecdsa-sha2-nistp256", "nistp256"),
+                "P-384" => ("ecdsa-sha2-nistp384", "nistp384"),
+                "P-521" => ("ecdsa-sha2-nistp521", "nistp521"),
+                _ => return None,
+            };
+            field(&mut blob, name.as_bytes());
+            field(&mut blob, curve.as_bytes());
             field(&mut blob, &[&[4], x.as_slice(), y].concat());
-            "ecdsa-sha2-nistp256"
+            name
         }
         Material::Okp { x, .. } => {
             field(&mut blob, b"ssh-ed25519");

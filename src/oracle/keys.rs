@@ -7,32 +7,35 @@ use crate::provenance::{Jws, Provenance, SigningEvent};
 use crate::rule::Rule;
 
 impl<'p> Case<'p> {
-    /// The event that made the presented signature: same input octets, the primitive that `alg` names, same signature octets.
+    /// Who made the presented signature, by the primitive that `alg` names: same input octets, same signature octets, and
+    /// the same thing computed, as far as that is a matter of the algorithm. The curve is the key's (RFC 7518 section 3.4).
     pub(super) fn signature<'e>(
         &mut self,
         jws: &Jws,
         header: &[Member],
         payload: &[Member],
         provenance: &'e Provenance,
-    ) -> Option<&'e SigningEvent> {
+    ) -> Option<Signer<'e>> {
         let named = last(header, "alg").and_then(Json::as_str).and_then(Primitive::from_name);
-        let same = |event: &&SigningEvent| named == Some(event.primitive) && event.signature == jws.signature;
+        let computed = |event: &SigningEvent| named.is_some_and(|named| named.computes_like(event.primitive));
+        let same = |event: &&SigningEvent| computed(event) && event.signature == jws.signature;
         let mirrored = |event: &&SigningEvent| {
-            named == Some(event.primitive) && event.mirror.as_ref().is_some_and(|mirror| *mirror == jws.signature)
+            computed(event) && event.mirror.as_ref().is_some_and(|mirror| *mirror == jws.signature)
         };
+        let signer = |event: &'e SigningEvent| named.map(|primitive| Signer { key: &event.key, primitive });
         let events = &provenance.events;
         if let Some(event) = events.iter().filter(|event| event.input == jws.input).find(same) {
-            return Some(event);
+            return signer(event);
         }
         if let Some(event) = events.iter().filter(|event| event.input == jws.input).find(mirrored) {
             self.leaves_open(Latitude::MirroredSignature);
-            return Some(event);
+            return signer(event);
         }
         // Signed in another spelling of the same content (RFC 7515 section 5.2: the octets as received are verified).
         let content = |event: &&SigningEvent| event.header == header && event.payload == payload;
         let event = events.iter().filter(content).find(|event| same(event) || mirrored(event));
         self.breaks(if event.is_some() { Rule::ReceivedBytesVerified } else { Rule::SignatureMatches });
-        event
+        event.and_then(signer)
     }
 
     /// RFC 8725 section 3.1: what the party and the issuer allow. What the key is listed for is asked with the key.
@@ -48,7 +51,7 @@ impl<'p> Case<'p> {
         policy: &'p TrustPolicy,
         claimed: &Claimed<'p>,
         header: &[Member],
-        signer: &SigningEvent,
+        signer: &Signer<'_>,
     ) -> Option<String> {
         let told = self.told;
         let is_signer = |jwk: &&Jwk| jwk.material.identity(signer.primitive) == signer.key.identity(signer.primitive);
@@ -126,6 +129,12 @@ fn belongs(jwk: &Jwk, trusted: &TrustedIssuer, claimed: &Claimed<'_>) -> bool {
     tenant_in(owner, &claimed.name).is_some_and(|segment| tenant.as_deref() == Some(segment))
 }
 
+/// The key that made the presented signature, and the algorithm that the token names for it.
+pub(super) struct Signer<'e> {
+    pub(super) key: &'e Material,
+    pub(super) primitive: Primitive,
+}
+
 /// What one listing of the signing key says.
 struct Listing<'k> {
     jwk: &'k Jwk,
@@ -139,7 +148,7 @@ impl<'k> Listing<'k> {
         jwk: &'k Jwk,
         claimed: &Claimed<'_>,
         header: &[Member],
-        signer: &SigningEvent,
+        signer: &Signer<'_>,
         now: NumericDate,
     ) -> Listing<'k> {
         let mut broken = Vec::new();
@@ -154,7 +163,8 @@ impl<'k> Listing<'k> {
         if jwk.alg.as_deref().is_some_and(|alg| alg != signer.primitive.name()) {
             broken.push(Rule::AlgorithmAllowed);
         }
-        if !strong_enough(&jwk.material, signer.primitive) {
+        // RFC 7518 section 3.4: each ECDSA algorithm has its curve.
+        if !jwk.material.fits(signer.primitive) || !strong_enough(&jwk.material, signer.primitive) {
             broken.push(Rule::KeyAcceptable);
         }
         if let (Some(ours), Some(theirs)) = (&policy.cloud_instance, &jwk.cloud_instance_name)

@@ -4,6 +4,7 @@
 //! unchecked: that is what a run is to show.
 
 mod application;
+mod beyond;
 #[cfg(test)]
 mod tests;
 

@@ -44,6 +44,7 @@ struct KeyFile {
     owner: Option<String>,
     shipped: Option<String>,
     derive: Option<DerivedKind>,
+    derived_from: Option<String>,
     private_pem: Option<String>,
     public_pem: Option<String>,
     public_jwk: Option<toml::Table>,
@@ -290,6 +291,11 @@ impl Reader<'_> {
 
     fn half(&self, place: &str, alias: &str, written: &KeyFile) -> Result<(Jwk, Option<PrivateKey>), Error> {
         let wrong = |error: crate::key::KeyError| self.wrong(place, error.to_string());
+        if written.derived_from.is_some() && written.derive.is_none() {
+            return Err(
+                self.wrong(place, "`derived-from` goes with `derive`: it names the key to derive alike".to_owned())
+            );
+        }
         let with = |private: PrivateKey| (Jwk::new(private.material().clone()), Some(private));
         let given = (&written.shipped, written.derive, &written.private_pem, &written.public_pem, &written.public_jwk);
         match given {
@@ -301,7 +307,10 @@ impl Reader<'_> {
                 })?;
                 Ok(with(PrivateKey::from_pem(pem).map_err(wrong)?))
             }
-            (None, Some(kind), None, None, None) => Ok(with(PrivateKey::derive(kind, self.seed, alias))),
+            (None, Some(kind), None, None, None) => {
+                let label = written.derived_from.as_deref().unwrap_or(alias);
+                Ok(with(PrivateKey::derive(kind, self.seed, label)))
+            }
             (None, None, Some(path), None, None) => {
                 Ok(with(PrivateKey::from_pem(&self.beside(place, path)?).map_err(wrong)?))
             }
@@ -368,6 +377,13 @@ impl Reader<'_> {
             return Err(
                 self.wrong(&format!("{place}.issuers"), "a relying party trusts at least one issuer".to_owned())
             );
+        }
+        let nameless = written.audiences.as_ref().is_some_and(Vec::is_empty);
+        if nameless && written.required_claims.iter().flatten().any(|claim| claim == "aud") {
+            return Err(self.wrong(
+                &format!("{place}.required-claims"),
+                "a party without audiences refuses every token with `aud`: do not require it, or name one".to_owned(),
+            ));
         }
         let key_sources = written.key_sources.unwrap_or_else(|| vec![KeySource::PerIssuer]);
         if key_sources.contains(&KeySource::Converged) && world.converged.is_empty() {

@@ -64,6 +64,13 @@ fn a_broken_world_is_refused() {
             "[parties.p]\nkey-sources = ['cloud']",
             &["parties.p", "unknown variant `cloud`", "per-issuer"],
         ),
+        (key, "shipped = 'rsa-1'\nderived-from = 'a'", &["keys.k", "`derived-from` goes with `derive`"]),
+        (key, "derive = 'P-224'", &["keys.k", "unknown variant `P-224`", "`secp256k1`"]),
+        (
+            "[parties.p]",
+            "[parties.p]\naudiences = []\nrequired-claims = ['aud']",
+            &["parties.p.required-claims", "without audiences", "do not require it"],
+        ),
         ("name = \"w\"", "name = \"a/b\"", &["name", "letters, digits"]),
     ];
     for (old, new, says) in cases {

@@ -113,7 +113,7 @@ pub(crate) struct Made {
     pub(crate) header: Vec<Member>,
     pub(crate) payload: Vec<Member>,
     signer: &'static PrivateKey,
-    primitive: Primitive,
+    pub(crate) primitive: Primitive,
     signed: [Vec<Spelling>; 2],
     shown: Option<[Vec<Spelling>; 2]>,
     signature: Vec<Spelling>,

@@ -2,6 +2,7 @@
 //!
 //! Its two forms differ in one thing: whether there is such a set for each issuer or one for all.
 
+use super::beyond::beyond;
 use crate::jose::{Jwk, NumericDate, Serialization, Token};
 use crate::policy::{KeySource, Replay, TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::validator::{Clock, Configured, Description, Fault, Identity, Validator, Verdict};
@@ -39,6 +40,8 @@ pub(super) struct Application {
 }
 
 struct Settings {
+    /// What was told, to know which tokens are beyond the crate.
+    policy: TrustPolicy,
     realms: Vec<Realm>,
     /// The claim that names the tenant, for each issuer name that came from a template.
     tenant_claims: HashMap<String, String>,
@@ -102,7 +105,10 @@ impl Validator for Application {
             Ok((claims, key)) => {
                 Verdict::Accept { identity: Some(settings.identity(&claims)), key: Some(key.thumbprint.clone()) }
             }
-            Err(reason) => Verdict::Reject(reason),
+            Err(reason) => match beyond(&settings.policy, &ALGORITHMS, token) {
+                Some(alg) => Verdict::Skip(format!("the crate has no {alg}")),
+                None => Verdict::Reject(reason),
+            },
         })
     }
 }
@@ -137,6 +143,7 @@ impl Settings {
         let required = policy.required_claims.iter().flatten();
         let templates = named.iter().filter(|(issuer, _)| issuer.is_template());
         Ok(Settings {
+            policy: policy.clone(),
             realms,
             tenant_claims: templates
                 .flat_map(|(issuer, names)| {

@@ -105,7 +105,7 @@ fn flattened_tokens_need_permission_and_bring_no_header_of_their_own() {
 #[test]
 fn it_says_what_it_is() {
     let description = crate::validator::reference::maker()().describe();
-    assert_eq!((description.name.as_str(), description.algorithms.len()), ("reference", 13));
+    assert_eq!((description.name.as_str(), description.algorithms.len()), ("reference", 14));
     assert!(
         description.live_update
             && description.issuer_templates
