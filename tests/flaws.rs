@@ -32,9 +32,12 @@ const SHORT_PATIENCE: Duration = Duration::from_millis(400);
 
 static CATALOGUE: LazyLock<Arc<Stream>> = LazyLock::new(|| Arc::new(stream(&Selection::default(), 0)));
 
+/// Worlds and their catalogue.
+type Grounds = (Vec<Arc<World>>, Arc<Stream>);
+
 /// The worlds in which flaws are looked for, by the one where a flaw is written down: two that have something for every
 /// rule, and that one. The sound validators go through all of them.
-static WORLDS_OF_FLAWS: LazyLock<BTreeMap<String, (Vec<Arc<World>>, Arc<Stream>)>> = LazyLock::new(|| {
+static WORLDS_OF_FLAWS: LazyLock<BTreeMap<String, Grounds>> = LazyLock::new(|| {
     let of = |name: &String| {
         let wanted = |world: &Arc<World>| ["storm-0558", "two-issuers", name.as_str()].contains(&world.name.as_str());
         let worlds: Vec<_> = shared_worlds().into_iter().filter(wanted).collect();
