@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use wrongkey::generate::{Atlas, mutate};
-use wrongkey::harness::fuzz::{Played, Replayed, ScenarioTarget, abort_on_panic, hold_panics, replay};
+use wrongkey::harness::fuzz::{
+    Played, Replayed, ScenarioTarget, TokenTarget, abort_on_panic, hold_panics, play_file, replay,
+};
 use wrongkey::scenario::Scenario;
 use wrongkey::world::{DEFAULT_SEED, World};
 
@@ -192,4 +194,156 @@ fn replaying_files_says_what_happened_to_each_and_ends_accordingly() {
     assert_eq!(replayed.exit_code(), 2);
     let error = replay(&mut |input| pooled.play(input), &[folder.path().join("absent")], &mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("absent"), "{error}");
+}
+
+/// Changes octets as a fuzzer does, only more plainly: one is replaced, taken out or put in.
+fn octets_of(seed: u32) -> impl FnMut(&mut [u8], usize, usize) -> usize {
+    let mut state = seed;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(state >> 8).unwrap() % below.max(1)
+    };
+    move |data, size, max| {
+        let (at, octet) = (next(size), b"\"{}[]:,.=\n\\/ aZ0_-\0\xff"[next(20)]);
+        match next(3) {
+            0 if size > 0 => data[at] = octet,
+            1 if size > 0 => {
+                data.copy_within(at + 1..size, at);
+                return size - 1;
+            }
+            _ if size < max => {
+                data.copy_within(at..size, at + 1);
+                data[at] = octet;
+                return size + 1;
+            }
+            _ => {}
+        }
+        size
+    }
+}
+
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(root("fuzz/seeds").join(target)).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = entries.collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(path).unwrap()))
+        .collect()
+}
+
+/// The honest token of the smallest place, and what stands above it.
+fn honest() -> (String, Vec<u8>) {
+    let seed = seeds("token").into_iter().find(|(name, _)| name == "two-issuers-api-per-issuer-ES256").unwrap();
+    (seed.0, seed.1)
+}
+
+#[test]
+fn a_thousand_changed_tokens_are_refused_or_are_what_somebody_signed() {
+    let mut target = TokenTarget::named(None).unwrap();
+    let seeds = seeds("token");
+    let (mut data, mut size, mut played) = (vec![0; MAX_LEN], 0, 0);
+    for seed in 0..1_000 {
+        if seed % 8 == 0 {
+            let (_, input) = &seeds[seed as usize / 8 % seeds.len()];
+            size = input.len();
+            data[..size].copy_from_slice(input);
+        }
+        size = target.mutate(&mut data, size, MAX_LEN, seed, &mut octets_of(seed));
+        played += usize::from(target.run(&data[..size]));
+    }
+    assert!(played >= 800, "{played}");
+    assert!(target.counts().values().all(|count| count.shown > 100), "{}", target.told());
+    // Another relying party's name above a token changes nothing of what was signed.
+    assert!(target.counts()["reference"].accepted > 0, "{}", target.told());
+}
+
+#[test]
+fn octets_that_nobody_signed_are_a_panic_that_begins_with_the_rule_and_says_what_they_are() {
+    for (validator, seed) in [
+        ("flawed-accepts-none", "refused-unsigned"),
+        ("flawed-unsigned-if-empty", "refused-unsigned-by-nobody"),
+        ("flawed-signature-not-verified", "refused-later"),
+        ("flawed-accept-all", "refused-truncated"),
+        ("flawed-accept-all", "refused-flattened"),
+    ] {
+        let mut target = TokenTarget::named(Some(validator)).unwrap();
+        let (_, honest) = honest();
+        assert!(target.run(&honest), "{validator}");
+        let mut inputs = seeds("token");
+        let text = String::from_utf8(honest).unwrap();
+        let unsigned = &text[..=text.rfind('.').unwrap()];
+        let header = wrongkey::jose::encode_base64url(br#"{"alg":"ES256","typ":"JWT","x":0}"#);
+        let (line, token) = unsigned.split_once('\n').unwrap();
+        let by_nobody = format!("{line}\n{header}{}", &token[token.find('.').unwrap()..]);
+        inputs.push(("refused-unsigned-by-nobody".to_owned(), by_nobody.into_bytes()));
+        let (_, input) = inputs.iter().find(|(name, _)| name == seed).unwrap();
+        let panic = catch_unwind(AssertUnwindSafe(|| target.run(input)));
+        let panic = panic.err().unwrap_or_else(|| panic!("{validator} {seed}: {:?}", target.play(input)));
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with(&format!("SignatureMatches: false-accept by {validator}\n")), "{message}");
+        assert!(
+            message.contains("\ntoken ") && (message.contains("\nheader {") || seed.ends_with("flattened")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_was_signed_may_be_accepted_however_it_is_spelled_but_a_panic_is_a_fault() {
+    let (_, honest) = honest();
+    let padded = [honest.as_slice(), b"=="].concat();
+    let mut lax = TokenTarget::named(Some("flawed-lax-base64")).unwrap();
+    assert_eq!(lax.play(&padded), Played::Lawful("flawed-lax-base64 accepts".to_owned()));
+
+    let line = String::from_utf8(honest).unwrap();
+    let (line, token) = line.split_once('\n').unwrap();
+    let parts: Vec<_> = token.split('.').collect();
+    let stranger = wrongkey::jose::encode_base64url(br#"{"iss":"https://nobody.example"}"#);
+    let input = format!("{line}\n{}.{stranger}.{}", parts[0], parts[2]);
+    let mut panics = TokenTarget::named(Some("reference,flawed-panics-on-unknown-issuer")).unwrap();
+    let Played::Wrong(message) = panics.play(input.as_bytes()) else { panic!("no fault") };
+    assert!(message.starts_with("fault: flawed-panics-on-unknown-issuer\nit panicked: "), "{message}");
+}
+
+#[test]
+fn a_token_below_no_known_line_is_not_kept() {
+    let mut target = TokenTarget::named(None).unwrap();
+    for input in ["", "two-issuers api per-issuer", "two-issuers api converged\nx", "nowhere\neyJ", "\n"] {
+        assert!(!target.run(input.as_bytes()), "{input:?}");
+    }
+    assert!(target.run(b"two-issuers api per-issuer\n"));
+    assert_eq!(target.never_accepted().len(), target.counts().len());
+}
+
+#[test]
+fn a_token_that_a_party_takes_once_is_judged_the_same_each_time() {
+    let (_, input) = seeds("token").into_iter().find(|(name, _)| name.starts_with("two-issuers-once-")).unwrap();
+    let mut target = TokenTarget::named(Some("reference,sound")).unwrap();
+    let first = target.play(&input);
+    assert_eq!(first, Played::Lawful("reference accepts; sound accepts".to_owned()));
+    assert_eq!(target.play(&input), first);
+}
+
+#[test]
+fn three_thousand_changed_files_are_read_or_refused_with_a_place() {
+    let seeds = seeds("files");
+    let (mut data, mut size, mut read, mut played) = (vec![0; MAX_LEN], 0, 0, 0);
+    for seed in 0..3_000 {
+        if seed % 4 == 0 {
+            let (_, input) = &seeds[seed as usize / 4 % seeds.len()];
+            size = input.len();
+            data[..size].copy_from_slice(input);
+        }
+        size = octets_of(seed)(&mut data, size, MAX_LEN);
+        match play_file(&data[..size]) {
+            Played::Lawful(what) => {
+                played += 1;
+                read += usize::from(!what.contains(": refused: "));
+            }
+            Played::Unplayable(_) => {}
+            Played::Wrong(message) => panic!("change {seed}: {message}"),
+        }
+    }
+    assert!(played >= 2_000 && read >= 100, "{read} of {played}");
 }

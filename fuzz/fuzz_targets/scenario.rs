@@ -32,7 +32,7 @@ fn from_environment() -> Result<ScenarioTarget, Error> {
 
 #[cfg(fuzzing)]
 mod fuzzed {
-    use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
+    use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target, fuzzer_mutate};
     use std::cell::RefCell;
     use wrongkey::harness::fuzz::{ScenarioTarget, abort_on_panic, hold_panics};
 
@@ -49,23 +49,12 @@ mod fuzzed {
     );
 
     fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-        TARGET.with_borrow(|target| target.mutate(data, size, max_size, seed))
+        TARGET.with_borrow(|target| target.mutate_with(data, size, max_size, seed, &mut fuzzer_mutate))
     });
 }
 
 #[cfg(not(fuzzing))]
 fn main() -> std::process::ExitCode {
-    let paths: Vec<std::path::PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
-    if paths.is_empty() {
-        eprintln!("usage: scenario FILE|FOLDER…   plays scenario files, corpora and crash files");
-        return 2.into();
-    }
     let mut target = target();
-    match wrongkey::harness::fuzz::replay(&mut |input| target.play(input), &paths, &mut std::io::stdout().lock()) {
-        Ok(replayed) => replayed.exit_code().into(),
-        Err(error) => {
-            eprintln!("scenario: {error}");
-            2.into()
-        }
-    }
+    wrongkey::harness::fuzz::program("scenario", &mut |input| target.play(input)).into()
 }

@@ -74,3 +74,20 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     entries.sort();
     entries.iter().try_for_each(|entry| collect(entry, files))
 }
+
+/// A whole program: plays the files and folders that are its arguments, prints what happened to each, and gives back the
+/// process's exit code.
+pub fn program(name: &str, target: &mut dyn FnMut(&[u8]) -> Played) -> u8 {
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
+    if paths.is_empty() {
+        eprintln!("usage: {name} FILE|FOLDER…   plays inputs, corpora and crash files");
+        return 2;
+    }
+    match replay(target, &paths, &mut io::stdout().lock()) {
+        Ok(replayed) => replayed.exit_code(),
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            2
+        }
+    }
+}

@@ -60,7 +60,8 @@ impl ScenarioTarget {
             let makers: Vec<Maker> = std::iter::once(reference::maker()).chain(recipes).collect();
             return Ok(ScenarioTarget::new(&makers, waiver::parse(waivers, waiver::FILE)?));
         };
-        Ok(ScenarioTarget::new(&makers(names)?, Vec::new()))
+        let makers: Vec<Maker> = makers(names)?.into_iter().map(|(_, maker)| maker).collect();
+        Ok(ScenarioTarget::new(&makers, Vec::new()))
     }
 
     /// Judges one input. Returns whether it is a scenario that can be played: a fuzzer keeps no other.
@@ -100,6 +101,28 @@ impl ScenarioTarget {
             answers.push(format!("{} {}", examiner.description().name, words.join(", ")));
         }
         Played::Lawful(answers.join("; "))
+    }
+
+    /// The same as [`ScenarioTarget::mutate`], but that now and then the fuzzer changes the octets, by its dictionary and as it
+    /// likes; that stands where a scenario comes of it. So texts are tried that nobody here has thought of.
+    pub fn mutate_with(
+        &self,
+        data: &mut [u8],
+        size: usize,
+        max_size: usize,
+        seed: u32,
+        octets: &mut dyn FnMut(&mut [u8], usize, usize) -> usize,
+    ) -> usize {
+        let room = max_size.min(data.len());
+        if seed.is_multiple_of(16) && size > 0 {
+            let mut changed = data.to_vec();
+            let filled = octets(&mut changed, size.min(room), room).min(room);
+            if Scenario::from_json(&changed[..filled]).is_ok() {
+                data[..filled].copy_from_slice(&changed[..filled]);
+                return filled;
+            }
+        }
+        self.mutate(data, size, max_size, seed)
     }
 
     /// Changes one thing in the scenario that is the first `size` octets of `data`, and returns the new size.
