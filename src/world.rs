@@ -149,9 +149,11 @@ pub struct PartyIssuer {
 }
 
 /// The worlds inside the binary, in the order in which they are used.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("storm-0558", include_str!("world/storm-0558.toml")),
     ("two-issuers", include_str!("world/two-issuers.toml")),
+    ("multi-tenant", include_str!("world/multi-tenant.toml")),
+    ("kid-collision", include_str!("world/kid-collision.toml")),
     ("symmetric", include_str!("world/symmetric.toml")),
     ("all-algorithms", include_str!("world/all-algorithms.toml")),
 ];

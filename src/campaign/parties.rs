@@ -30,7 +30,10 @@ pub(super) fn parties(
     let Some(event) = provenance.events.iter().find(made) else {
         return (Relation::Nobody, "nobody".to_owned(), claimed_alias);
     };
-    let Some(key) = world.keys.iter().find(|key| key.jwk.material == event.key) else {
+    // A key that two issuers list is the claimed one's, where that is one of them: it may sign for itself.
+    let its = || world.keys.iter().filter(|key| key.jwk.material == event.key);
+    let own = its().find(|key| key.owner.as_ref() == Some(&claimed_alias));
+    let Some(key) = own.or_else(|| its().next()) else {
         let unknown = if matches!(event.key, Material::Oct { .. }) { "public text" } else { "unknown" };
         return (Relation::PublicText, unknown.to_owned(), claimed_alias);
     };

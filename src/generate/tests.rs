@@ -68,7 +68,7 @@ impl Tally {
 
 #[test]
 fn random_scenarios_can_be_played_and_ask_what_is_worth_asking() {
-    const COUNT: u64 = 6_000;
+    const COUNT: u64 = 9_000;
     let mut tally = Tally::default();
     let (mut unplayable, mut sequences) = (0, 0);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();

@@ -32,6 +32,7 @@ struct WorldFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct IssuerFile {
     name: Option<String>,
+    host: Option<String>,
     path: Option<String>,
     algorithms: Vec<String>,
     #[serde(default)]
@@ -219,13 +220,15 @@ impl Reader<'_> {
         for tenant in &written.tenants {
             self.known(&format!("{place}.tenants"), "tenant", tenant, world.tenant(tenant).is_some())?;
         }
-        let mut name = match (written.name, written.path) {
-            (Some(_), Some(_)) => return Err(self.wrong(&place, "`name` or `path`, not both".to_owned())),
-            (Some(name), None) => name,
-            (None, path) => {
-                format!("https://{}.example{}", label(self.seed, &["host", alias]), path.unwrap_or_default())
+        let mut name = match (written.name, written.host, written.path) {
+            (Some(name), None, None) => name,
+            (Some(_), ..) => return Err(self.wrong(&place, "`name`, or `host` and `path`, not both".to_owned())),
+            (None, host, path) => {
+                let host = label(self.seed, &["host", host.as_deref().unwrap_or(alias)]);
+                format!("https://{host}.example{}", path.unwrap_or_default())
             }
         };
+        name = self.labelled(&place, &name)?;
         for tenant in &world.tenants {
             name = name.replace(&format!("{{tenant:{}}}", tenant.alias), &tenant.id);
         }
@@ -241,6 +244,21 @@ impl Reader<'_> {
         }
         let signer = format!("arn:{}", label(self.seed, &["signer", alias]));
         Ok(Issuer { alias: alias.to_owned(), name, tenants: written.tenants, algorithms: written.algorithms, signer })
+    }
+
+    /// The text with a derived name in place of each `{label:…}`.
+    fn labelled(&self, place: &str, text: &str) -> Result<String, Error> {
+        let mut named = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{label:") {
+            let (alias, after) =
+                after.split_once('}').ok_or_else(|| self.wrong(place, "`{label:` needs a closing `}`".to_owned()))?;
+            named.push_str(before);
+            named.push_str(&label(self.seed, &["label", alias]));
+            rest = after;
+        }
+        named.push_str(rest);
+        Ok(named)
     }
 
     fn key(&self, world: &World, alias: &str, table: toml::Value) -> Result<Key, Error> {

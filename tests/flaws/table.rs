@@ -41,7 +41,8 @@ impl Row {
 pub(crate) const ROWS: &[Row] = &[
     accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL, &[Kind::WrongIdentity]),
     answers(RejectAll, Kind::FalseReject, "honest-token"),
-    accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
+    // A key that one issuer has removed and another still lists stays in what it has merged.
+    accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise").and(&[KeyInService], &[]),
     accepts(IssuerByPrefix, &[IssuerTrusted], "name-and-more"),
     accepts(IssuerBySubstring, &[IssuerTrusted], "name-and-more"),
     accepts(IssuerArray, &[IssuerTrusted], "name-in-a-list"),
