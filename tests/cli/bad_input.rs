@@ -72,7 +72,6 @@ fn a_broken_world_is_refused() {
             &["parties.p.required-claims", "without audiences", "do not require it"],
         ),
         ("name = \"w\"", "name = \"a/b\"", &["name", "letters, digits"]),
-        (key, "derive = 'P-256'\nsame-as = 'j'", &["keys.k.same-as", "no earlier key `j`"]),
         ("[issuers.a]", "[issuers.a]\nname = 'https://a.example'\nhost = 'b'", &["issuers.a", "not both"]),
         ("[issuers.a]", "[issuers.a]\npath = '/{label:b'", &["issuers.a", "closing `}`"]),
     ];

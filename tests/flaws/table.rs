@@ -41,15 +41,13 @@ impl Row {
 pub(crate) const ROWS: &[Row] = &[
     accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL, &[Kind::WrongIdentity]),
     answers(RejectAll, Kind::FalseReject, "honest-token"),
-    // A key that one issuer has removed and another still lists stays in what it has merged.
-    accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise")
-        .and(&[KeyInService], &[]),
+    accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
     accepts(IssuerByPrefix, &[IssuerTrusted], "name-and-more"),
     accepts(IssuerBySubstring, &[IssuerTrusted], "name-and-more"),
     accepts(IssuerArray, &[IssuerTrusted], "name-in-a-list"),
     accepts(MissingIssuerAllowed, &[RequiredClaimsPresent], "no-iss"),
     accepts(KeyIssuerCheckPassesWithoutIssuer, &[KeyBelongsToIssuer], "orphan-key"),
-    accepts(ConvergedByKid, &[KeyBelongsToIssuer], "storm-0558").and(&[KeyInService], &[]),
+    accepts(ConvergedByKid, &[KeyBelongsToIssuer], "storm-0558"),
     accepts(KidCacheAcrossIssuers, &[KeyBelongsToIssuer], "primed-by-an-honest-token"),
     accepts(AcceptsNone, &[SignatureMatches], "alg-none"),
     accepts(HmacOverPublicPem, &[KeyBelongsToIssuer], "pem-of-a-trusted-key").and(&[AlgorithmAllowed], &[]),
