@@ -2,6 +2,7 @@
 //! the `proptest` strategy costs. A person reads it and no test asserts it. Run by `cargo bench --bench search`; what libFuzzer
 //! needs is measured by `scripts/measure-libfuzzer.sh`.
 
+#[allow(dead_code, reason = "the tests read all of a row, this a part of it")]
 #[path = "../tests/flaws/table.rs"]
 mod table;
 
@@ -21,7 +22,7 @@ use wrongkey::world::{Calendar, DEFAULT_SEED, World};
 
 /// The time of forging.
 const NOW: NumericDate = NumericDate(1_790_000_000);
-/// Searches for each flaw, each from its own seed.
+/// Searches for each flaw, each from its own seed, where the command line says nothing else: `cargo bench --bench search -- 7`.
 const SEEDS: u64 = 31;
 /// A search that has found nothing after so many scenarios has failed.
 const PATIENCE: u64 = 5_000;
@@ -39,8 +40,9 @@ fn main() {
     std::panic::set_hook(Box::new(|_| ()));
     let worlds: Vec<_> = World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
     let atlas = Arc::new(Atlas::of(&worlds));
+    let seeds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(SEEDS);
     strategy_cost(&atlas);
-    flaws(&worlds, &atlas);
+    flaws(&worlds, &atlas, seeds);
 }
 
 /// What a case costs through `proptest`, beside the same scenario from the generator alone.
@@ -78,14 +80,14 @@ fn strategy_cost(atlas: &Arc<Atlas>) {
 }
 
 /// For each flaw the median number of random scenarios to its finding.
-fn flaws(worlds: &[Arc<World>], atlas: &Arc<Atlas>) {
+fn flaws(worlds: &[Arc<World>], atlas: &Arc<Atlas>, seeds: u64) {
     let start = clock::instant();
-    let seeds = Mutex::new(0..SEEDS);
+    let waiting = Mutex::new(0..seeds);
     let counts: Vec<Mutex<Vec<u64>>> = ROWS.iter().map(|_| Mutex::default()).collect();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while let Some(seed) = lock(&seeds).next() {
+                while let Some(seed) = lock(&waiting).next() {
                     for (row, counts) in ROWS.iter().zip(&counts) {
                         lock(counts).push(search(row, worlds, atlas, seed));
                     }
@@ -93,7 +95,7 @@ fn flaws(worlds: &[Arc<World>], atlas: &Arc<Atlas>) {
             });
         }
     });
-    println!("random scenarios to the finding that shows a flaw, {SEEDS} seeds, given up after {PATIENCE}:");
+    println!("random scenarios to the finding that shows a flaw, {seeds} seeds, given up after {PATIENCE}:");
     println!("  {:<44} {:>7} {:>7} {:>7}", "flaw", "median", "least", "most");
     let mut medians: Vec<(u64, u64, u64, &str)> = Vec::new();
     for (row, counts) in ROWS.iter().zip(counts) {

@@ -30,8 +30,8 @@ impl Strategy for Scenarios {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let seed = ANY.new_tree(runner)?.current();
-        let failing = seeded(seed, 0, &self.atlas);
-        Ok(Shrinking { atlas: Arc::clone(&self.atlas), current: failing.clone(), failing, untried: VecDeque::new() })
+        let current = seeded(seed, 0, &self.atlas);
+        Ok(Shrinking { atlas: Arc::clone(&self.atlas), current, failing: None, untried: VecDeque::new() })
     }
 }
 
@@ -39,8 +39,8 @@ impl Strategy for Scenarios {
 #[derive(Clone, Debug)]
 pub struct Shrinking {
     atlas: Arc<Atlas>,
-    /// The smallest that is known to fail.
-    failing: Scenario,
+    /// The smallest that is known to fail. Most never do, and pay for no copy.
+    failing: Option<Scenario>,
     /// The one to try.
     current: Scenario,
     /// Simpler ones to try after it.
@@ -56,8 +56,8 @@ impl ValueTree for Shrinking {
 
     /// The current one fails: only what is simpler than it matters from now on.
     fn simplify(&mut self) -> bool {
-        self.failing = self.current.clone();
-        self.untried = simplifications(&self.failing).into();
+        self.untried = simplifications(&self.current).into();
+        self.failing = Some(self.current.clone());
         self.complicate()
     }
 
@@ -69,7 +69,9 @@ impl ValueTree for Shrinking {
                 return true;
             }
         }
-        self.current = self.failing.clone();
+        if let Some(failing) = &self.failing {
+            self.current = failing.clone();
+        }
         false
     }
 }
