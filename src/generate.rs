@@ -13,6 +13,7 @@ mod palette;
 mod playable;
 mod random;
 mod site;
+#[cfg(feature = "proptest")]
 mod strategy;
 
 pub use atlas::Atlas;
@@ -22,7 +23,8 @@ pub use mutate_token::mutate_token;
 pub use playable::is_playable;
 pub use random::{random, seeded};
 pub use site::Site;
+#[cfg(feature = "proptest")]
 pub use strategy::{Scenarios, strategy};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "proptest"))]
 mod tests;

@@ -1,11 +1,17 @@
-//! For Rust projects: one call in a `#[test]` judges a validator of your own, and one line makes a fuzz target.
+//! For Rust projects: one call in a `#[test]` judges a validator of your own, one line gives each class a test of its own
+//! ([`class_tests!`](crate::class_tests)), and one makes a fuzz target ([`fuzz_target!`](crate::fuzz_target)).
 
+mod class;
+mod class_tests;
 pub mod fuzz;
+mod fuzz_target;
 
-use crate::campaign::{Plan, Progress, Selection, Stream, run};
+pub use class::{JudgedClass, check_class, check_honest, judge_class};
+
+use crate::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use crate::clock;
 use crate::finding::Finding;
-use crate::judgement;
+use crate::judgement::{self, Judgement};
 use crate::rule::{Rule, Severity};
 use crate::validator::{Maker, Validator};
 use crate::waiver::Config;
@@ -116,6 +122,10 @@ pub fn judge(maker: &Maker, config: &Config) -> Verdict {
     let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
     let judged = judgement::judge(&outcome, config, Severity::Low, plan.now);
     let stale = judgement::stale(config, &[(&outcome, &judged)]);
+    verdict(outcome, judged, config, stale)
+}
+
+fn verdict(outcome: Outcome, judged: Judgement, config: &Config, stale: Vec<usize>) -> Verdict {
     let excuses: BTreeMap<usize, usize> = judged.waived.iter().copied().collect();
     let mut findings = Vec::new();
     let mut waived = Vec::new();

@@ -1,6 +1,6 @@
 //! From outcomes to an exit code: what counts, what is excused, and what has not been shown at all.
 
-use crate::campaign::{ClassTally, Outcome};
+use crate::campaign::{ClassTally, Outcome, Tally};
 use crate::finding::{Finding, Kind};
 use crate::generate;
 use crate::jose::NumericDate;
@@ -102,21 +102,14 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
         judgement.inconclusive.push("the run was broken off: too many calls hung".to_owned());
     }
     let tally = &outcome.tally;
-    if !tally.baseline_held() && !outcome.interrupted {
-        judgement.inconclusive.push(match tally.baseline_failures.first() {
-            None => "no honest token was judged: nothing was shown".to_owned(),
-            Some(first) => format!(
-                "{} of {} honest tokens were refused at the start; the first, for {} ({}): {}",
-                tally.baseline_failures.len(),
-                tally.baseline_failures.len() as u64 + tally.baseline_accepted,
-                first.site,
-                first.token,
-                first.answer
-            ),
+    if !outcome.interrupted {
+        judgement.inconclusive.extend(match tally.baseline_accepted {
+            0 if tally.baseline_failures.is_empty() => Some("no honest token was judged: nothing was shown".to_owned()),
+            _ => refused_at_the_start(tally),
         });
     }
     for (site, why) in &tally.closed_badly {
-        judgement.inconclusive.push(format!("an honest token between the others was refused at {site}: {why}"));
+        judgement.inconclusive.push(closed_badly(site, why));
     }
     for rule in tally.rules_without_evidence() {
         if rule.severity() < fail_on {
@@ -170,7 +163,26 @@ fn class_severity(class: &str) -> Option<Severity> {
     class.aims.map(Rule::severity)
 }
 
-fn class_without_evidence(class: &str, counts: &ClassTally) -> String {
+/// What to say where honest tokens were refused at the start.
+pub(crate) fn refused_at_the_start(tally: &Tally) -> Option<String> {
+    let first = tally.baseline_failures.first()?;
+    Some(format!(
+        "{} of {} honest tokens were refused at the start; the first, for {} ({}): {}",
+        tally.baseline_failures.len(),
+        tally.baseline_failures.len() as u64 + tally.baseline_accepted,
+        first.site,
+        first.token,
+        first.answer
+    ))
+}
+
+/// What to say where an honest token was refused later.
+pub(crate) fn closed_badly(site: &str, why: &str) -> String {
+    format!("an honest token between the others was refused at {site}: {why}")
+}
+
+/// What to say of a class whose every twin was refused.
+pub(crate) fn class_without_evidence(class: &str, counts: &ClassTally) -> String {
     let why = counts.refused_twins.first().map_or("", String::as_str);
     format!(
         "{class} shows nothing: all {} tokens were rejected, and so were their lawful twins ({why})",

@@ -13,6 +13,7 @@ use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
 use crate::scenario::Scenario;
+use crate::validator::recipe::recipes;
 use crate::waiver::Config;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Recipes judged when none is named.
-const DEFAULTS: [&str; 1] = ["jsonwebtoken"];
 /// The recipe whose mistake every run without names must find.
 const CONTROL: &str = "jsonwebtoken-pooled";
 
@@ -163,7 +162,8 @@ fn unsigned(sites: &[Site<'_>]) -> BTreeSet<(String, String)> {
 /// The sensitivity control, where no validator is named, and the validators.
 fn subjects(args: &RunArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
     if args.names.is_empty() {
-        let subjects = DEFAULTS.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
+        let sound = recipes().into_iter().filter(|recipe| recipe.sound);
+        let subjects = sound.map(|recipe| named(recipe.name)).collect::<Result<_, _>>()?;
         return Ok((Some(named(CONTROL)?), subjects));
     }
     // One that is named twice is judged once.

@@ -4,15 +4,11 @@ use super::{CATALOGUE, PATIENCE, campaign, described, plan, stream};
 use std::sync::Arc;
 use wrongkey::campaign::{Outcome, Phase, Selection, Stream};
 use wrongkey::finding::Kind;
+use wrongkey::generate::Class;
 use wrongkey::rule::Rule;
 use wrongkey::scenario::Act;
 use wrongkey::validator::flawed::{self, Flaw};
 use wrongkey::validator::{Maker, recipe, reference};
-
-fn recipe(name: &str) -> Maker {
-    let found = recipe::recipes().into_iter().find(|recipe| recipe.name == name);
-    (found.unwrap_or_else(|| panic!("no recipe {name}")).maker)()
-}
 
 fn comes_through_clean(maker: &Maker) {
     let outcome = campaign(maker, &plan(&Arc::new(stream(&Selection::default(), 2_000)), 2, PATIENCE));
@@ -51,26 +47,45 @@ fn the_validator_without_a_flaw_comes_through_clean() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn what_is_found_in_jsonwebtoken_is_waived_with_a_reason_and_every_waiver_is_needed() {
+fn what_is_found_in_the_sound_recipes_is_waived_with_a_reason_and_every_waiver_is_needed() {
     use wrongkey::judgement::{judge, stale};
     use wrongkey::{clock, rule::Severity, waiver::Config};
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::find(None, root).unwrap();
-    let outcome = campaign(&recipe("jsonwebtoken"), &plan(&CATALOGUE, 2, PATIENCE));
-    let judgement = judge(&outcome, &config, Severity::Low, clock::now());
-    assert!(judgement.exits.is_empty(), "{judgement:?}\n{}", described(&outcome.findings));
-    assert_eq!(judgement.waived.len(), outcome.findings.len());
-    assert!(stale(&config, &[(&outcome, &judgement)]).is_empty());
-    let unused: Vec<_> =
-        config.waivers.iter().enumerate().filter(|(at, _)| !judgement.used_waivers.contains(at)).collect();
+    let mut used = std::collections::BTreeSet::new();
+    for recipe in recipe::recipes().into_iter().filter(|recipe| recipe.sound) {
+        let outcome = campaign(&(recipe.maker)(), &plan(&CATALOGUE, 2, PATIENCE));
+        let judgement = judge(&outcome, &config, Severity::Low, clock::now());
+        assert!(judgement.exits.is_empty(), "{}: {judgement:?}\n{}", recipe.name, described(&outcome.findings));
+        assert_eq!(judgement.waived.len(), outcome.findings.len(), "{}", recipe.name);
+        assert!(stale(&config, &[(&outcome, &judgement)]).is_empty(), "{}", recipe.name);
+        let never = [Rule::KeyBelongsToIssuer, Rule::IssuerTrusted, Rule::SignatureMatches];
+        for finding in &outcome.findings {
+            assert!(never.iter().all(|rule| !finding.rules.contains(rule)), "{}", finding.origin);
+        }
+        used.extend(judgement.used_waivers);
+    }
+    // One recipe is there only where OpenSSL is.
+    let absent = |text: &str| cfg!(not(feature = "josekit")) && text.contains("validator josekit");
+    let waivers = config.waivers.iter().enumerate().filter(|(_, waiver)| !absent(&waiver.text));
+    let unused: Vec<_> = waivers.filter(|(at, _)| !used.contains(at)).collect();
     assert!(unused.is_empty(), "{unused:?}");
     assert!(config.waivers.iter().all(|waiver| !waiver.covers_critical_rule()));
 }
 
 #[test]
-fn the_pooled_recipe_shows_the_cross_issuer_finding_within_fifty_scenarios_and_it_shrinks_to_one_act() {
-    let outcome = campaign(&recipe("jsonwebtoken-pooled"), &plan(&CATALOGUE, 2, PATIENCE));
-    let baseline = (0..CATALOGUE.len()).take_while(|&at| CATALOGUE.nth(at).phase == Phase::Baseline).count();
+fn every_pooled_recipe_shows_the_cross_issuer_finding_within_fifty_scenarios_and_it_shrinks_to_one_act() {
+    // The classes that come first; what else a pool takes is no matter here.
+    let first = |class: &Class| class.id.starts_with("storm-0558/") || class.id == "KS-01";
+    let selection = Selection { classes: Arc::new(first), ..Selection::default() };
+    let stream = Arc::new(stream(&selection, 0));
+    for recipe in recipe::recipes().into_iter().filter(|recipe| !recipe.sound) {
+        shows_the_cross_issuer_finding(&stream, &campaign(&(recipe.maker)(), &plan(&stream, 2, PATIENCE)));
+    }
+}
+
+fn shows_the_cross_issuer_finding(stream: &Stream, outcome: &Outcome) {
+    let baseline = (0..stream.len()).take_while(|&at| stream.nth(at).phase == Phase::Baseline).count();
     let first = outcome.first_cross_issuer.unwrap();
     assert!((baseline..baseline + 50).contains(&first), "{first} of a stream whose baseline is {baseline}");
     let crossing = |finding: &&wrongkey::finding::Finding| {

@@ -16,6 +16,13 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| tokens(site, critical),
     },
     Class {
+        id: "CR-02",
+        title: "The list of extensions that must be understood is there and empty, which it must not be.",
+        aims: Some(Rule::CritUnderstood),
+        source: "RFC 7515 section 4.1.11",
+        build: |site| tokens(site, |_| vec![vec![set_header("crit", Value::List(Vec::new()))]]),
+    },
+    Class {
         id: "SE-01",
         title: "A good token comes as JSON with one signature; a JWT is compact.",
         aims: Some(Rule::SerializationExpected),

@@ -1,30 +1,14 @@
-//! An application on the crate `jsonwebtoken`: key by `kid` out of a set, and a `Validation` that says the rest.
-//!
-//! Its two forms differ in one thing: whether there is such a set for each issuer or one for all.
+//! What every application has of its own, whatever crate it is built on: the policy written down issuer by issuer, and the
+//! frame around the crate's calls. It decides nothing about a token.
 
 use super::beyond::beyond;
 use crate::jose::{Jwk, NumericDate, Serialization, Token};
 use crate::policy::{KeySource, Replay, TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::validator::{Clock, Configured, Description, Fault, Identity, Validator, Verdict};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous, decode, decode_header};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::str::FromStr as _;
+use std::collections::{BTreeSet, HashMap};
 
-/// The version of the crate that is built in; a test compares it with `Cargo.lock`.
-pub(super) const VERSION: &str = "11.1.0";
-
-/// Every algorithm of the crate.
-const ALGORITHMS: [&str; 12] =
-    ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
-
-/// The claims that `Validation::required_spec_claims` knows.
-const SPEC_CLAIMS: [&str; 5] = ["exp", "nbf", "aud", "iss", "sub"];
-
-/// Claims as the crate's examples read them.
-type Claims = HashMap<String, Value>;
-
-/// How the application keeps its trust.
+/// How an application keeps its trust. That is all in which the two forms of a recipe differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// A realm for each issuer.
@@ -33,170 +17,159 @@ pub(super) enum Trust {
     Pooled,
 }
 
-/// An application on the crate.
-pub(super) struct Application {
-    trust: Trust,
-    configured: Option<Settings>,
+/// A crate as an application uses it.
+pub(super) struct Craft {
+    /// The name of the recipe that binds keys to issuers.
+    pub(super) name: &'static str,
+    /// The name of the recipe that does not.
+    pub(super) pooled_name: &'static str,
+    /// The version of the crate that is built in; a test compares it with `Cargo.lock`.
+    pub(super) version: &'static str,
+    pub(super) clock: Clock,
+    /// Every algorithm of the crate.
+    pub(super) algorithms: &'static [&'static str],
+    /// Tells the crate what the terms are; `Err` says for what it has no setting.
+    pub(super) settle: fn(&Terms) -> Result<Judge, &'static str>,
 }
 
-struct Settings {
-    /// What was told, to know which tokens are beyond the crate.
-    policy: TrustPolicy,
-    realms: Vec<Realm>,
-    /// The claim that names the tenant, for each issuer name that came from a template.
-    tenant_claims: HashMap<String, String>,
-    /// Required claims that the crate has no setting for: the application's claims type demands them.
-    own_claims: Vec<String>,
+/// The crate at work under its settings: who is there, or why not.
+pub(super) type Judge = Box<dyn Fn(&Token, NumericDate) -> Result<Accepted, String> + Send>;
+
+/// Whom the crate let in.
+pub(super) struct Accepted {
+    pub(super) iss: Option<String>,
+    pub(super) sub: Option<String>,
+    /// The other claims, as the application's own claims type reads them.
+    pub(super) others: Claims,
+    /// The RFC 7638 thumbprint of the key, where the crate tells which one it was.
+    pub(super) key: Option<String>,
+}
+
+/// Claims as the examples of most crates read them.
+pub(super) type Claims = HashMap<String, Value>;
+
+/// A policy as an application writes it down.
+pub(super) struct Terms {
+    pub(super) trust: Trust,
+    /// One for each issuer; exactly one where trust is pooled.
+    pub(super) realms: Vec<Realm>,
+    pub(super) required: Vec<String>,
+    pub(super) leeway: u64,
+    pub(super) token_types: Option<Vec<String>>,
+    /// Whether the party understands any extension of the header.
+    pub(super) understands_crit: bool,
 }
 
 /// Issuers and keys that are trusted together.
-struct Realm {
-    issuers: Vec<String>,
-    keys: Vec<Key>,
+pub(super) struct Realm {
+    /// Names of issuers. The crates compare whole names, so a template becomes one name for each tenant.
+    pub(super) issuers: Vec<String>,
+    pub(super) keys: Vec<Jwk>,
+    /// `None` where nobody asks.
+    pub(super) audiences: Option<Vec<String>>,
+    /// `None` where every algorithm will do.
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) subject: Option<String>,
 }
 
-/// A key as the crate takes it, and what to tell the crate when it is used.
-struct Key {
-    kid: Option<String>,
-    decoding: DecodingKey,
-    validation: Validation,
-    thumbprint: String,
+impl Realm {
+    pub(super) fn allows(&self, algorithm: &str) -> bool {
+        self.algorithms.as_ref().is_none_or(|names| names.iter().any(|name| name == algorithm))
+    }
+}
+
+/// An application on a crate.
+pub(super) struct Application {
+    craft: &'static Craft,
+    trust: Trust,
+    configured: Option<Configuration>,
+}
+
+struct Configuration {
+    judge: Judge,
+    policy: TrustPolicy,
+    /// The claim that names the tenant, for each issuer name that came from a template.
+    tenant_claims: HashMap<String, String>,
 }
 
 impl Application {
-    pub(super) fn new(trust: Trust) -> Self {
-        Application { trust, configured: None }
+    pub(super) fn new(craft: &'static Craft, trust: Trust) -> Self {
+        Application { craft, trust, configured: None }
     }
 }
 
 impl Validator for Application {
     fn describe(&self) -> Description {
         let (name, key_sources) = match self.trust {
-            Trust::PerIssuer => ("jsonwebtoken", BTreeSet::from([KeySource::PerIssuer])),
-            Trust::Pooled => ("jsonwebtoken-pooled", BTreeSet::from([KeySource::PerIssuer, KeySource::Converged])),
+            Trust::PerIssuer => (self.craft.name, BTreeSet::from([KeySource::PerIssuer])),
+            Trust::Pooled => (self.craft.pooled_name, BTreeSet::from([KeySource::PerIssuer, KeySource::Converged])),
         };
-        let mut description = Description::new(name, VERSION, Clock::System);
+        let mut description = Description::new(name, self.craft.version, self.craft.clock);
         description.key_sources = key_sources;
-        description.algorithms = ALGORITHMS.map(String::from).into();
+        description.algorithms = self.craft.algorithms.iter().map(|&name| name.to_owned()).collect();
         description
     }
 
     fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
         self.configured = None;
-        match Settings::new(self.trust, policy) {
-            Ok(settings) => {
-                self.configured = Some(settings);
+        let judge = named(policy).and_then(|named| {
+            let tenant_claims = tenant_claims(&named);
+            let judge = (self.craft.settle)(&terms(self.trust, policy, &named)?)?;
+            Ok(Configuration { judge, policy: policy.clone(), tenant_claims })
+        });
+        match judge {
+            Ok(configuration) => {
+                self.configured = Some(configuration);
                 Ok(Configured::Ready)
             }
             Err(reason) => Ok(Configured::Skip(reason.to_owned())),
         }
     }
 
-    /// The crate reads the system's clock; `now` is not used.
-    fn validate(&mut self, token: &Token, _now: NumericDate) -> Result<Verdict, Fault> {
-        let Some(settings) = &self.configured else {
+    fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        let Some(configuration) = &self.configured else {
             return Err(Fault::Broken("it has no policy".to_owned()));
         };
-        let accepted = match self.trust {
-            Trust::PerIssuer => settings.realm_of_claimed_issuer(token),
-            Trust::Pooled => settings.realms.first().ok_or_else(|| "nobody is trusted".to_owned()),
-        };
-        Ok(match accepted.and_then(|realm| settings.decode_in(realm, token)) {
-            Ok((claims, key)) => {
-                Verdict::Accept { identity: Some(settings.identity(&claims)), key: Some(key.thumbprint.clone()) }
-            }
-            Err(reason) => match beyond(&settings.policy, &ALGORITHMS, token) {
-                Some(alg) => Verdict::Skip(format!("the crate has no {alg}")),
+        Ok(match (configuration.judge)(token, now) {
+            Ok(accepted) => Verdict::Accept { identity: Some(configuration.identity(&accepted)), key: accepted.key },
+            Err(reason) => match beyond(&configuration.policy, self.craft.algorithms, token) {
+                Some(algorithm) => Verdict::Skip(format!("the crate has no {algorithm}")),
                 None => Verdict::Reject(reason),
             },
         })
     }
 }
 
-impl Settings {
-    /// `Err` says why an application on this crate has no setting for the policy.
-    fn new(trust: Trust, policy: &TrustPolicy) -> Result<Self, &'static str> {
-        let not_compact = |list: &Vec<Serialization>| list.as_slice() != [Serialization::Compact];
-        match policy.key_source {
-            KeySource::Fetched => return Err("it fetches no keys"),
-            KeySource::Converged if trust == Trust::PerIssuer => return Err("a key set for each issuer only"),
-            _ => {}
-        }
-        if policy.serializations.as_ref().is_some_and(not_compact) {
-            return Err("only the compact serialization");
-        }
-        if policy.replay == Some(Replay::Refuse) {
-            return Err("no replay store");
-        }
-        if policy.issuers.iter().any(|issuer| issuer.signer.is_some()) {
-            return Err("no setting for the header member `signer`");
-        }
-        let named: Vec<(&TrustedIssuer, Vec<String>)> = policy
-            .issuers
-            .iter()
-            .map(|issuer| Ok((issuer, names(policy, issuer)?)))
-            .collect::<Result<_, &'static str>>()?;
-        let realms = match trust {
-            Trust::PerIssuer => realm_for_each(policy, &named)?,
-            Trust::Pooled => vec![realm_for_all(policy, &named)?],
-        };
-        let required = policy.required_claims.iter().flatten();
-        let templates = named.iter().filter(|(issuer, _)| issuer.is_template());
-        Ok(Settings {
-            policy: policy.clone(),
-            realms,
-            tenant_claims: templates
-                .flat_map(|(issuer, names)| {
-                    let claim = issuer.tenant_claim.as_deref().unwrap_or("tid");
-                    names.iter().map(|name| (name.clone(), claim.to_owned()))
-                })
-                .collect(),
-            own_claims: required.filter(|name| !SPEC_CLAIMS.contains(&name.as_str())).cloned().collect(),
-        })
-    }
-
-    /// The token is read without any check first, to learn whose rules and keys to check it by.
-    fn realm_of_claimed_issuer(&self, token: &Token) -> Result<&Realm, String> {
-        let claims: Claims = dangerous::insecure_decode_claims(token.as_bytes()).map_err(|error| error.to_string())?;
-        let issuer = claims.get("iss").and_then(Value::as_str).ok_or("no iss")?;
-        let realm = self.realms.iter().find(|realm| realm.issuers.iter().any(|one| one == issuer));
-        realm.ok_or_else(|| "the issuer is not trusted".to_owned())
-    }
-
-    fn decode_in<'r>(&self, realm: &'r Realm, token: &Token) -> Result<(Claims, &'r Key), String> {
-        let header = decode_header(token.as_bytes()).map_err(|error| error.to_string())?;
-        // With a `kid`: the first key of that name, as `JwkSet::find` gives it. Without: one after the other.
-        let keys: Vec<&Key> = match &header.kid {
-            Some(kid) => realm.keys.iter().find(|key| key.kid.as_ref() == Some(kid)).into_iter().collect(),
-            None => realm.keys.iter().collect(),
-        };
-        let mut refusal = "no key of that kid".to_owned();
-        for key in keys {
-            match decode::<Claims>(token.as_bytes(), &key.decoding, &key.validation) {
-                Ok(data) => return self.with_own_claims(data.claims).map(|claims| (claims, key)),
-                Err(error) => refusal = error.to_string(),
-            }
-        }
-        Err(refusal)
-    }
-
-    /// What a claims type with these members would do in the crate's deserialisation: a missing one is an error.
-    fn with_own_claims(&self, claims: Claims) -> Result<Claims, String> {
-        match self.own_claims.iter().find(|name| claims.get(*name).is_none_or(Value::is_null)) {
-            Some(name) => Err(format!("missing field `{name}`")),
-            None => Ok(claims),
-        }
-    }
-
-    fn identity(&self, claims: &Claims) -> Identity {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        let iss = text("iss");
-        let tenant_claim = iss.as_ref().and_then(|iss| self.tenant_claims.get(iss));
-        Identity { sub: text("sub"), tenant: tenant_claim.and_then(|claim| text(claim)), iss }
+impl Configuration {
+    fn identity(&self, accepted: &Accepted) -> Identity {
+        let iss = accepted.iss.clone();
+        let claim = iss.as_ref().and_then(|iss| self.tenant_claims.get(iss));
+        let tenant = claim.and_then(|claim| accepted.others.get(claim)).and_then(Value::as_str);
+        Identity { sub: accepted.sub.clone(), tenant: tenant.map(str::to_owned), iss }
     }
 }
 
-/// The concrete names of an issuer. The crate compares whole names, so a template becomes one name for each tenant.
+/// An issuer with its concrete names.
+type Named<'p> = (&'p TrustedIssuer, Vec<String>);
+
+/// The issuers of a policy; `Err` says why no application on one of these crates has a setting for it.
+fn named(policy: &TrustPolicy) -> Result<Vec<Named<'_>>, &'static str> {
+    let not_compact = |list: &Vec<Serialization>| list.as_slice() != [Serialization::Compact];
+    if policy.key_source == KeySource::Fetched {
+        return Err("it fetches no keys");
+    }
+    if policy.serializations.as_ref().is_some_and(not_compact) {
+        return Err("only the compact serialization");
+    }
+    if policy.replay == Some(Replay::Refuse) {
+        return Err("no replay store");
+    }
+    if policy.issuers.iter().any(|issuer| issuer.signer.is_some()) {
+        return Err("no setting for the header member `signer`");
+    }
+    policy.issuers.iter().map(|issuer| Ok((issuer, names(policy, issuer)?))).collect()
+}
+
 fn names(policy: &TrustPolicy, issuer: &TrustedIssuer) -> Result<Vec<String>, &'static str> {
     if !issuer.is_template() {
         return Ok(vec![issuer.issuer.clone()]);
@@ -207,59 +180,69 @@ fn names(policy: &TrustPolicy, issuer: &TrustedIssuer) -> Result<Vec<String>, &'
     Ok(names.filter(|name| tenant_in(&issuer.issuer, name).is_some() && !literal(name)).collect())
 }
 
-fn realm_for_each(policy: &TrustPolicy, named: &[(&TrustedIssuer, Vec<String>)]) -> Result<Vec<Realm>, &'static str> {
-    let mut realms = Vec::new();
-    for (issuer, names) in named {
-        let subject = subject(issuer)?;
-        let decoding: Vec<_> = issuer.own_keys().filter_map(decoding_key).collect();
-        for name in names {
-            let mut validation = Validation::default();
-            validation.set_issuer(&[name]);
-            validation.sub.clone_from(&subject);
-            set_audiences(&mut validation, audiences(policy, issuer));
-            set_clock_and_claims(&mut validation, policy);
-            let algorithms = algorithms(policy, issuer);
-            let keys = decoding.iter().map(|key| key.with(&validation, algorithms.as_ref())).collect();
-            realms.push(Realm { issuers: vec![name.clone()], keys });
-        }
-    }
-    Ok(realms)
+fn tenant_claims(named: &[Named<'_>]) -> HashMap<String, String> {
+    let templates = named.iter().filter(|(issuer, _)| issuer.is_template());
+    let claims = templates.flat_map(|(issuer, names)| {
+        let claim = issuer.tenant_claim.as_deref().unwrap_or("tid");
+        names.iter().map(|name| (name.clone(), claim.to_owned()))
+    });
+    claims.collect()
 }
 
-fn realm_for_all(policy: &TrustPolicy, named: &[(&TrustedIssuer, Vec<String>)]) -> Result<Realm, &'static str> {
-    let subjects: Vec<_> = named.iter().map(|(issuer, _)| subject(issuer)).collect::<Result<_, _>>()?;
-    if subjects.windows(2).any(|pair| pair[0] != pair[1]) {
+fn terms(trust: Trust, policy: &TrustPolicy, named: &[Named<'_>]) -> Result<Terms, &'static str> {
+    let realms = match trust {
+        Trust::PerIssuer if policy.key_source == KeySource::Converged => return Err("a key set for each issuer only"),
+        Trust::PerIssuer => named.iter().map(|one| realm(policy, one)).collect::<Result<_, _>>()?,
+        Trust::Pooled => vec![realm_of_all(policy, named)?],
+    };
+    Ok(Terms {
+        trust,
+        realms,
+        required: policy.required_claims.iter().flatten().cloned().collect(),
+        leeway: policy.leeway.unwrap_or(0),
+        token_types: policy.token_types.clone(),
+        understands_crit: policy.crit_understood.as_ref().is_some_and(|names| !names.is_empty()),
+    })
+}
+
+fn realm(policy: &TrustPolicy, (issuer, names): &Named<'_>) -> Result<Realm, &'static str> {
+    Ok(Realm {
+        issuers: names.clone(),
+        keys: issuer.own_keys().cloned().collect(),
+        audiences: narrowed(policy.audiences.as_ref(), issuer.audiences.as_ref()),
+        algorithms: narrowed(policy.algorithms.as_ref(), issuer.algorithms.as_ref()),
+        subject: subject(issuer)?,
+    })
+}
+
+fn realm_of_all(policy: &TrustPolicy, named: &[Named<'_>]) -> Result<Realm, &'static str> {
+    let realms: Vec<Realm> = named.iter().map(|one| realm(policy, one)).collect::<Result<_, _>>()?;
+    if realms.windows(2).any(|pair| pair[0].subject != pair[1].subject) {
         return Err("one subject for all issuers");
     }
-    let issuers: Vec<String> = named.iter().flat_map(|(_, names)| names).cloned().collect();
-    let mut validation = Validation::default();
-    validation.set_issuer(&issuers);
-    validation.sub = subjects.into_iter().next().flatten();
-    set_audiences(&mut validation, union(named.iter().map(|(issuer, _)| audiences(policy, issuer))));
-    set_clock_and_claims(&mut validation, policy);
-    let algorithms = union(named.iter().map(|(issuer, _)| algorithms(policy, issuer)));
     let set = policy.converged_jwks.as_ref().filter(|_| policy.key_source == KeySource::Converged);
-    let jwks = named.iter().flat_map(|(issuer, _)| issuer.own_keys()).chain(set.into_iter().flat_map(|set| &set.keys));
-    let keys = jwks.filter_map(decoding_key).map(|key| key.with(&validation, algorithms.as_ref())).collect();
-    Ok(Realm { issuers, keys })
+    let mut all = Realm {
+        issuers: Vec::new(),
+        keys: Vec::new(),
+        audiences: union(realms.iter().map(|realm| &realm.audiences)),
+        algorithms: union(realms.iter().map(|realm| &realm.algorithms)),
+        subject: realms.first().and_then(|realm| realm.subject.clone()),
+    };
+    for realm in realms {
+        all.issuers.extend(realm.issuers);
+        all.keys.extend(realm.keys);
+    }
+    all.keys.extend(set.into_iter().flat_map(|set| set.keys.iter().cloned()));
+    Ok(all)
 }
 
-/// `Validation::sub` takes one subject.
+/// The crates that compare the subject take one.
 fn subject(issuer: &TrustedIssuer) -> Result<Option<String>, &'static str> {
     match issuer.subjects.as_deref() {
         None => Ok(None),
         Some([one]) => Ok(Some(one.clone())),
         Some(_) => Err("exactly one subject for an issuer"),
     }
-}
-
-/// The audiences that hold for an issuer; `None` where nobody asks.
-fn audiences(policy: &TrustPolicy, issuer: &TrustedIssuer) -> Option<Vec<String>> {
-    narrowed(policy.audiences.as_ref(), issuer.audiences.as_ref())
-}
-
-fn algorithms(policy: &TrustPolicy, issuer: &TrustedIssuer) -> Option<Vec<String>> {
-    narrowed(policy.algorithms.as_ref(), issuer.algorithms.as_ref())
 }
 
 fn narrowed(all: Option<&Vec<String>>, own: Option<&Vec<String>>) -> Option<Vec<String>> {
@@ -270,54 +253,18 @@ fn narrowed(all: Option<&Vec<String>>, own: Option<&Vec<String>>) -> Option<Vec<
 }
 
 /// What any of the issuers may do; `None` where one of them may do everything.
-fn union(lists: impl Iterator<Item = Option<Vec<String>>>) -> Option<Vec<String>> {
-    let lists: Option<Vec<Vec<String>>> = lists.collect();
-    lists.map(|lists| lists.concat())
-}
-
-fn set_audiences(validation: &mut Validation, audiences: Option<Vec<String>>) {
-    match audiences {
-        // Nobody asks for an audience: the crate says so by this flag only.
-        None => validation.validate_aud = false,
-        // No name of our own: as it comes, the crate refuses a token that names any.
-        Some(audiences) if audiences.is_empty() => {}
-        Some(audiences) => validation.set_audience(&audiences),
+fn union<'l>(lists: impl Iterator<Item = &'l Option<Vec<String>>>) -> Option<Vec<String>> {
+    let mut all: Vec<String> = Vec::new();
+    for list in lists {
+        all.extend(list.as_ref()?.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
     }
+    Some(all)
 }
 
-fn set_clock_and_claims(validation: &mut Validation, policy: &TrustPolicy) {
-    validation.leeway = policy.leeway.unwrap_or(0);
-    validation.validate_exp = true;
-    validation.validate_nbf = true;
-    validation.required_spec_claims = policy.required_claims.iter().flatten().cloned().collect::<HashSet<_>>();
-}
-
-/// A key that the crate could read, before it is known for whom it is used.
-struct Listed {
-    kid: Option<String>,
-    decoding: DecodingKey,
-    thumbprint: String,
-}
-
-/// Reads a key as an application reads a published JWK Set: as JSON. A key that the crate cannot take is left out.
-fn decoding_key(jwk: &Jwk) -> Option<Listed> {
-    let read: jsonwebtoken::jwk::Jwk = serde_json::from_value(serde_json::to_value(jwk).ok()?).ok()?;
-    let decoding = DecodingKey::from_jwk(&read).ok()?;
-    Some(Listed { kid: read.common.key_id, decoding, thumbprint: jwk.material.thumbprint() })
-}
-
-impl Listed {
-    /// The crate wants all permitted algorithms to be of the key's family, so each key gets those that are.
-    fn with(&self, validation: &Validation, algorithms: Option<&Vec<String>>) -> Key {
-        let family = self.decoding.family();
-        let mut validation = validation.clone();
-        validation.algorithms = match algorithms {
-            None => family.algorithms().to_vec(),
-            Some(names) => {
-                let algorithms = names.iter().filter_map(|name| Algorithm::from_str(name).ok());
-                algorithms.filter(|algorithm| algorithm.family() == family).collect()
-            }
-        };
-        Key { kid: self.kid.clone(), decoding: self.decoding.clone(), validation, thumbprint: self.thumbprint.clone() }
+/// What a claims type with these members would do in a crate's deserialisation: a missing one is an error.
+pub(super) fn with_members(claims: Claims, names: &[String]) -> Result<Claims, String> {
+    match names.iter().find(|name| claims.get(*name).is_none_or(Value::is_null)) {
+        Some(name) => Err(format!("missing field `{name}`")),
+        None => Ok(claims),
     }
 }
