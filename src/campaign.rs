@@ -12,6 +12,7 @@ mod parties;
 mod pool;
 mod stream;
 mod tally;
+mod workshop;
 
 pub use case::{Case, Evidence, Seen, TwinNote};
 pub use conclude::{Replayed, replay, shrink_finding};
@@ -37,6 +38,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use workshop::Workshop;
 
 /// Scenarios of a chunk.
 pub const CHUNK: usize = 256;
@@ -240,6 +242,7 @@ struct Terms {
 /// What the rounds of a campaign came to so far.
 struct Total {
     description: Description,
+    workshop: Arc<Workshop>,
     tally: Tally,
     conclusions: Conclusions,
     first_cross_issuer: Option<usize>,
@@ -261,6 +264,7 @@ impl Total {
     fn new(plan: &Plan, description: Description) -> Self {
         Total {
             description,
+            workshop: Arc::default(),
             tally: Tally::new(plan),
             conclusions: Conclusions::default(),
             first_cross_issuer: None,
@@ -284,14 +288,14 @@ impl Total {
         let work = {
             let (chunks, in_hand, plan) = (Arc::clone(&chunks), Arc::clone(&in_hand), plan.clone());
             let (maker, progress, terms) = (Arc::clone(maker), Arc::clone(progress), terms.clone());
-            let description = self.description.clone();
+            let (description, workshop) = (self.description.clone(), Arc::clone(&self.workshop));
             let work = move |task: usize, pulse: &Pulse| {
                 if !terms.gate.admits(task) {
                     return;
                 }
                 let examiner =
                     Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
-                let examiner = examiner.naming(Arc::clone(&in_hand[task]));
+                let examiner = examiner.naming(Arc::clone(&in_hand[task])).sharing(Arc::clone(&workshop));
                 run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress, terms.learns);
             };
             Arc::new(work) as pool::Work

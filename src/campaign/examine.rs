@@ -6,6 +6,7 @@ use super::case::{Case, Evidence, Seen, SiteId};
 use super::lock;
 use super::parties::{describe_accept, leaked, parties};
 use super::pool::Pulse;
+use super::workshop::{Bench, Workshop};
 use crate::clock;
 use crate::error::Error;
 use crate::finding::{Kind, tame};
@@ -69,11 +70,12 @@ pub struct Examiner {
     description: Description,
     worlds: BTreeMap<String, Arc<World>>,
     calendar: Calendar,
-    forges: BTreeMap<String, Arc<Forge>>,
+    workshop: Arc<Workshop>,
+    benches: BTreeMap<String, Arc<Bench>>,
     pulse: Pulse,
     sites: BTreeMap<SiteId, Instance>,
     twins: HashMap<[u8; 32], Instance>,
-    twin_answers: HashMap<String, Result<(), String>>,
+    twin_answers: HashMap<(u64, u64), Result<(), String>>,
     configures: u64,
     in_hand: InHand,
     seeks_twins: bool,
@@ -95,7 +97,8 @@ impl Examiner {
             description,
             worlds: worlds.iter().map(|world| (world.name.clone(), Arc::clone(world))).collect(),
             calendar: Calendar::At(now),
-            forges: BTreeMap::new(),
+            workshop: Arc::default(),
+            benches: BTreeMap::new(),
             pulse,
             sites: BTreeMap::new(),
             twins: HashMap::new(),
@@ -128,17 +131,23 @@ impl Examiner {
         self
     }
 
+    /// The same, with what other workers have made.
+    pub(super) fn sharing(mut self, workshop: Arc<Workshop>) -> Self {
+        self.workshop = workshop;
+        self
+    }
+
     /// The world's forge; for a validator that reads the machine's clock, one for the present.
-    pub(super) fn forge(&mut self, world: &str) -> Result<Arc<Forge>, Error> {
+    pub(super) fn bench(&mut self, world: &str) -> Result<Arc<Bench>, Error> {
         if self.description.clock == Clock::System && matches!(self.calendar, Calendar::At(_)) {
             let now = clock::now();
             if (now.0 - self.calendar.now().0).abs() > CLOCK_DRIFT {
                 self.calendar = Calendar::At(now);
-                self.forges.clear();
+                self.benches.clear();
             }
         }
-        if let Some(forge) = self.forges.get(world) {
-            return Ok(Arc::clone(forge));
+        if let Some(bench) = self.benches.get(world) {
+            return Ok(Arc::clone(bench));
         }
         let found = self.worlds.get(world).ok_or_else(|| Error::Scenario {
             place: "world".to_owned(),
@@ -147,9 +156,9 @@ impl Examiner {
                 self.worlds.keys().cloned().collect::<Vec<_>>().join(", ")
             ),
         })?;
-        let forge = Arc::new(Forge::new(Arc::clone(found), self.calendar));
-        self.forges.insert(world.to_owned(), Arc::clone(&forge));
-        Ok(forge)
+        let bench = self.workshop.bench(found, self.calendar);
+        self.benches.insert(world.to_owned(), Arc::clone(&bench));
+        Ok(bench)
     }
 
     /// The validator.
@@ -200,7 +209,8 @@ impl Examiner {
     /// # Errors
     /// Where the scenario cannot be played in these worlds.
     pub fn examine(&mut self, scenario: &Scenario, number: u64) -> Result<Vec<Case>, Error> {
-        let forge = self.forge(&scenario.world)?;
+        let bench = self.bench(&scenario.world)?;
+        let forge = &bench.forge;
         let moves = forge.play(scenario, number)?;
         let alone = scenario.as_single().is_some();
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
@@ -208,7 +218,7 @@ impl Examiner {
         let mut cases = Vec::new();
         let unfit = self.unfit(scenario);
         // What hangs before the first token is shown is laid at that token's door.
-        *lock(&self.in_hand) = if alone { None } else { first_case(&forge, scenario, &moves) };
+        *lock(&self.in_hand) = if alone { None } else { first_case(forge, scenario, &moves) };
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, at } => {
@@ -222,7 +232,7 @@ impl Examiner {
                     let history = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
                     let told: Vec<Told<'_>> = history.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
                     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
-                    let mut case = blank(&forge, &site, &presented, &told);
+                    let mut case = blank(forge, &site, &presented, &told);
                     *lock(&self.in_hand) = Some(case.clone());
                     case.seen = if let Some(reason) = &unfit {
                         Seen::Skipped(reason.clone())

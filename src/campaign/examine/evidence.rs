@@ -2,43 +2,19 @@
 
 use super::{Examiner, Held, Instance, MAX_ANSWER};
 use crate::campaign::case::{Case, Evidence, Seen, TwinNote};
+use crate::campaign::workshop::{TWIN, hashed};
 use crate::finding::{Kind, TwinKind, tame};
-use crate::forge::{Forge, Move, Presentation};
+use crate::forge::{Move, Presentation};
 use crate::jose::{NumericDate, Token};
-use crate::oracle::{Expectation, Told, expect};
+use crate::oracle::{Expectation, Told};
 use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
 use crate::twin::{policy_twin, token_twin};
 use crate::validator::{Fault, Verdict};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Most instances kept for twins.
 const MAX_TWINS: usize = 64;
-
-/// Numbers of twins differ from those of the tokens they belong to, so that their `jti` and subject are fresh.
-const TWIN: u64 = 1 << 63;
-
-/// What is lawful for the token at a step of a scenario.
-fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize, number: u64) -> Option<Expectation> {
-    let moves = forge.play(scenario, number).ok()?;
-    let party = moves.iter().find_map(|happening| match happening {
-        Move::Present(presented) if presented.step == step => Some(presented.party.clone()),
-        _ => None,
-    })?;
-    let mut told: Vec<(NumericDate, Arc<TrustPolicy>)> = Vec::new();
-    for happening in moves {
-        match happening {
-            Move::Trust { party: whose, policy, at } if whose == party => told.push((at, policy)),
-            Move::Present(presented) if presented.step == step => {
-                let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
-                return Some(expect(&told, &presented.provenance, presented.at));
-            }
-            _ => {}
-        }
-    }
-    None
-}
 
 impl Examiner {
     /// Looks for the twin of a rejection, and shows it; names the twin of a false accept.
@@ -58,7 +34,7 @@ impl Examiner {
                 *twin = if policy_twin(told, &presented.provenance, presented.at).is_some() {
                     Some(TwinNote { kind: TwinKind::Policy, scenario: None })
                 } else {
-                    let found = self.find_token_twin(&case.expectation, scenario, presented.step, number);
+                    let found = self.find_token_twin(&case.expectation, scenario, presented.step);
                     found.map(|scenario| TwinNote { kind: TwinKind::Token, scenario: Some(scenario) })
                 };
             }
@@ -82,10 +58,10 @@ impl Examiner {
                 Err(why) => Evidence::TwinRefused(TwinKind::Policy, why),
             };
         }
-        let Some(twin) = self.find_token_twin(expectation, scenario, presented.step, number) else {
+        let Some(twin) = self.find_token_twin(expectation, scenario, presented.step) else {
             return Evidence::NoTwin;
         };
-        let name = twin.to_json();
+        let name = (hashed(0, &twin, presented.step), hashed(1, &twin, presented.step));
         let answer = match self.twin_answers.get(&name) {
             Some(known) => Some(known.clone()),
             None => {
@@ -124,8 +100,8 @@ impl Examiner {
 
     /// Whether a token twin is accepted, on a fresh instance.
     fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64) -> Option<Result<(), String>> {
-        let forge = self.forge(&twin.world).ok()?;
-        let moves = forge.play(twin, number ^ TWIN).ok()?;
+        let bench = self.bench(&twin.world).ok()?;
+        let moves = bench.forge.play(twin, number ^ TWIN).ok()?;
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
         let mut answer = None;
         for happening in moves {
@@ -147,15 +123,9 @@ impl Examiner {
         answer
     }
 
-    fn find_token_twin(
-        &mut self,
-        original: &Expectation,
-        scenario: &Scenario,
-        step: usize,
-        number: u64,
-    ) -> Option<Scenario> {
-        let forge = self.forge(&scenario.world).ok()?;
-        token_twin(scenario, step, original, &mut |candidate, step| lawful_at(&forge, candidate, step, number ^ TWIN))
+    fn find_token_twin(&mut self, original: &Expectation, scenario: &Scenario, step: usize) -> Option<Scenario> {
+        let bench = self.bench(&scenario.world).ok()?;
+        token_twin(scenario, step, original, &mut |candidate, step| bench.lawful(candidate, step))
     }
 }
 

@@ -1,0 +1,96 @@
+//! What all workers of a campaign share: forges, since making one derives every policy of its world, and what was lawful
+//! for twins already tried, since the same few honest tokens are the twins of many.
+
+use super::lock;
+use crate::forge::{Forge, Move};
+use crate::jose::NumericDate;
+use crate::oracle::{Expectation, Told, expect};
+use crate::policy::TrustPolicy;
+use crate::scenario::Scenario;
+use crate::world::{Calendar, World};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex};
+
+/// Most answers that a bench keeps: about 4 MB.
+const MAX_LAWFUL: usize = 16_384;
+
+/// Twins have numbers of their own, so that their `jti` and subject differ from those of the tokens they belong to.
+pub(super) const TWIN: u64 = 1 << 63;
+
+/// A bench older than this by its clock, in seconds, is put away when a newer one of its world is made: time goes on only
+/// where a validator reads the machine's clock.
+const STALE: i64 = 60;
+
+/// The benches of a campaign.
+#[derive(Debug, Default)]
+pub(super) struct Workshop {
+    benches: Mutex<BTreeMap<(String, NumericDate), Arc<Bench>>>,
+}
+
+impl Workshop {
+    /// The bench for a world at a time.
+    pub(super) fn bench(&self, world: &Arc<World>, calendar: Calendar) -> Arc<Bench> {
+        let mut benches = lock(&self.benches);
+        let at = (world.name.clone(), calendar.now());
+        if let Some(bench) = benches.get(&at).filter(|bench| bench.forge.calendar() == calendar) {
+            return Arc::clone(bench);
+        }
+        benches.retain(|(name, made), _| *name != world.name || made.0 + STALE > calendar.now().0);
+        let bench = Arc::new(Bench { forge: Forge::new(Arc::clone(world), calendar), lawful: Mutex::default() });
+        benches.insert(at, Arc::clone(&bench));
+        bench
+    }
+}
+
+/// A world's forge at one time.
+#[derive(Debug)]
+pub(super) struct Bench {
+    pub(super) forge: Forge,
+    lawful: Mutex<HashMap<(u64, u64), Option<Expectation>>>,
+}
+
+impl Bench {
+    /// What is lawful for the token at a step of a twin; `None` where the scenario cannot be played. It does not depend on
+    /// what is fresh in each token, so that an answer serves for every twin of the same making.
+    pub(super) fn lawful(&self, twin: &Scenario, step: usize) -> Option<Expectation> {
+        let at = (hashed(0, twin, step), hashed(1, twin, step));
+        if let Some(known) = lock(&self.lawful).get(&at) {
+            return known.clone();
+        }
+        let answer = lawful_at(&self.forge, twin, step);
+        let mut lawful = lock(&self.lawful);
+        if lawful.len() >= MAX_LAWFUL {
+            lawful.clear();
+        }
+        lawful.insert(at, answer.clone());
+        answer
+    }
+}
+
+/// Half of a hash of a scenario and a step.
+pub(super) fn hashed(half: u8, scenario: &Scenario, step: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (half, scenario, step).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize) -> Option<Expectation> {
+    let moves = forge.play(scenario, TWIN).ok()?;
+    let party = moves.iter().find_map(|happening| match happening {
+        Move::Present(presented) if presented.step == step => Some(presented.party.clone()),
+        _ => None,
+    })?;
+    let mut told: Vec<(NumericDate, Arc<TrustPolicy>)> = Vec::new();
+    for happening in moves {
+        match happening {
+            Move::Trust { party: whose, policy, at } if whose == party => told.push((at, policy)),
+            Move::Present(presented) if presented.step == step => {
+                let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                return Some(expect(&told, &presented.provenance, presented.at));
+            }
+            _ => {}
+        }
+    }
+    None
+}
