@@ -303,7 +303,8 @@ impl Total {
         let timeout_ms = u64::try_from(plan.timeout.as_millis()).unwrap_or(u64::MAX);
         let mut hung = |task: usize| {
             let mut chunk = lock(&chunks[task]);
-            if let Some(mut case) = lock(&in_hand[task]).take() {
+            if let Some(case) = lock(&in_hand[task]).take() {
+                let mut case = Arc::unwrap_or_clone(case);
                 case.seen = Seen::Fault(Fault::Hang(timeout_ms));
                 // Past the end stand the closing honest tokens.
                 let index = (task * CHUNK + chunk.next).min(plan.stream.len() - 1);

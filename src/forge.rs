@@ -15,6 +15,7 @@ use crate::world::{Calendar, Publication, World};
 use draft::Draft;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A world at a time, ready to forge.
@@ -22,7 +23,7 @@ use std::sync::Arc;
 pub struct Forge {
     world: Arc<World>,
     calendar: Calendar,
-    start: Publication,
+    start: Arc<Publication>,
     policies: BTreeMap<(String, KeySource), Arc<TrustPolicy>>,
 }
 
@@ -61,7 +62,7 @@ impl Forge {
     /// A world at a time.
     #[must_use]
     pub fn new(world: Arc<World>, calendar: Calendar) -> Self {
-        let start = Publication::of(&world);
+        let start = Arc::new(Publication::of(&world));
         let mut policies = BTreeMap::new();
         for party in &world.parties {
             for &source in &party.key_sources {
@@ -157,7 +158,7 @@ impl Forge {
                 | Step::RemoveKey { .. }
                 | Step::DisableIssuer { .. }
                 | Step::UpdatePolicy { .. } => {
-                    situation.publication.apply(&self.world, step, &place)?;
+                    Arc::make_mut(&mut situation.publication).apply(&self.world, step, &place)?;
                     for (alias, before) in &mut told {
                         let Some(party) = self.world.party(alias) else { continue };
                         let now = self.world.policy(party, scenario.key_source, &situation.publication, self.calendar);
@@ -237,20 +238,31 @@ impl Presentation {
 struct Situation {
     step: usize,
     key_source: KeySource,
-    publication: Publication,
+    publication: Arc<Publication>,
     calendar: Calendar,
     nonce: Nonce,
 }
 
 impl Situation {
     fn start(forge: &Forge, key_source: KeySource, nonce: Nonce) -> Self {
-        Situation { step: 0, key_source, publication: forge.start.clone(), calendar: forge.calendar, nonce }
+        Situation { step: 0, key_source, publication: Arc::clone(&forge.start), calendar: forge.calendar, nonce }
     }
+}
 
-    fn place(&self, act: Option<&str>) -> String {
-        match act {
-            Some(act) => format!("step {}, act {act}", self.step + 1),
-            None => format!("step {}", self.step + 1),
+/// A place in a scenario, for errors.
+#[derive(Clone, Copy)]
+struct At {
+    step: usize,
+    /// Its index, and what it does.
+    act: Option<(usize, &'static str)>,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}", self.step + 1)?;
+        match self.act {
+            Some((index, kind)) => write!(f, ", act {} ({kind})", index + 1),
+            None => Ok(()),
         }
     }
 }

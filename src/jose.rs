@@ -12,7 +12,7 @@ mod text;
 
 pub use alg::{Family, Hash, Primitive};
 pub use json::{Json, Member, last};
-pub use jwk::{Jwk, JwkError, JwkSet, Lifetime, Material, MaterialId};
+pub use jwk::{Jwk, JwkError, JwkSet, Lifetime, Material};
 pub use layout::Layout;
 pub use spelling::{Departure, SpelledPart, Spelling, spell_octets, spell_part};
 pub use text::{decode_base64url, encode_base64, encode_base64url};

@@ -7,7 +7,7 @@
 mod claims;
 mod keys;
 
-use crate::jose::{Departure, Json, Member, NumericDate, Serialization, Spelling, last};
+use crate::jose::{Departure, Json, Material, Member, NumericDate, Serialization, Spelling, last};
 use crate::policy::{Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Part, Presented, Provenance};
 use crate::rule::{Rule, Severity};
@@ -79,8 +79,8 @@ pub struct SignedIdentity {
     pub sub: Option<String>,
     /// The tenant in a template issuer's name; for a literal issuer what the tenant claim says, where it is there.
     pub tenant: Option<String>,
-    /// RFC 7638 thumbprint of the key that signed.
-    pub key: Option<String>,
+    /// The key that signed.
+    pub key: Option<Material>,
 }
 
 /// One lawful answer.
@@ -114,6 +114,14 @@ impl Expectation {
             lawful.insert(Lawful::Reject(self.broken.clone()));
         }
         lawful
+    }
+
+    /// Whether the lawful answers are the same ones.
+    #[must_use]
+    pub fn answers_like(&self, other: &Expectation) -> bool {
+        self.broken == other.broken
+            && self.rejectable() == other.rejectable()
+            && (!self.broken.is_empty() || self.identity == other.identity)
     }
 
     /// The identity to accept, where accepting is lawful.
@@ -337,7 +345,7 @@ impl<'p> Case<'p> {
         let claimed = self.issuer(policy, payload);
         self.claims(policy, claimed.as_ref(), header, payload);
         let signer = self.signature(jws, header, payload, provenance);
-        let mut key = signer.as_ref().map(|signer| signer.key.thumbprint());
+        let mut key = signer.as_ref().map(|signer| signer.key.clone());
         if let (Some(claimed), Some(signer)) = (&claimed, &signer) {
             self.algorithm(policy, claimed, signer.primitive);
             // Two spellings of one HMAC secret have two thumbprints, and a validator knows the one that it was given.

@@ -1,6 +1,7 @@
 //! The record of a forged token: what was written, and who signed what. It records; it concludes nothing.
 
 use crate::jose::{Departure, Material, Member, NumericDate, Primitive, Serialization};
+use std::sync::Arc;
 
 /// Everything that is known about one presented token, because we wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +39,9 @@ pub struct SigningEvent {
     /// The other signature that anybody can compute from this one: (r, n-s) for ECDSA.
     pub mirror: Option<Vec<u8>>,
     /// The header that was signed, as written.
-    pub header: Vec<Member>,
+    pub header: Arc<Vec<Member>>,
     /// The payload that was signed, as written.
-    pub payload: Vec<Member>,
+    pub payload: Arc<Vec<Member>>,
 }
 
 /// The presented token as its writer wrote it.
@@ -77,7 +78,7 @@ pub enum Part {
     /// Written member by member.
     Written {
         /// In order, duplicates included.
-        members: Vec<Member>,
+        members: Arc<Vec<Member>>,
         /// How the text departs from the canonical spelling.
         departures: Vec<Departure>,
     },

@@ -27,7 +27,7 @@ fn an_honest_token_must_be_accepted_as_what_its_signer_wrote() {
         iss: Some(A.to_owned()),
         sub: Some("alice".to_owned()),
         tenant: None,
-        key: Some(KEY_A.material().thumbprint()),
+        key: Some(KEY_A.material().clone()),
     };
     assert_eq!(said.acceptable(), Some(&identity));
 }

@@ -38,7 +38,7 @@ fn is_lawful(verdict: &Verdict, lawful: &std::collections::BTreeSet<Lawful>) -> 
             let SignedIdentity { iss, sub, tenant, key: signer } = signed;
             let same_tenant = |said: &Option<String>| said.is_none() || said == tenant;
             let same = identity.as_ref().is_some_and(|i| i.iss == *iss && i.sub == *sub && same_tenant(&i.tenant));
-            same && (key.is_none() || key == signer)
+            same && (key.is_none() || *key == signer.as_ref().map(wrongkey::jose::Material::thumbprint))
         }
         _ => false,
     })
@@ -148,7 +148,7 @@ fn signer_is_listed(policies: &[&TrustPolicy], provenance: &Provenance) -> bool 
     let alg = last(header, "alg").and_then(Json::as_str).and_then(Primitive::from_name);
     let made = provenance.events.iter().filter(|event| {
         Some(event.primitive) == alg
-            && (event.input == jws.input || event.payload == jws.payload.members().unwrap_or_default())
+            && (event.input == jws.input || **event.payload == *jws.payload.members().unwrap_or_default())
     });
     let fits = |name: &str| {
         let (before, after) = name.split_once("{tenantid}").unwrap_or((name, ""));

@@ -422,9 +422,10 @@ pub fn replay(
     let cases = match answered {
         Some(answer) => answer?,
         None => {
-            let mut case = lock(&in_hand)
+            let case = lock(&in_hand)
                 .take()
                 .ok_or_else(|| Error::Usage(format!("{} hung before it was shown a token", description.name)))?;
+            let mut case = Arc::unwrap_or_clone(case);
             let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
             case.seen = Seen::Fault(crate::validator::Fault::Hang(millis));
             vec![case]

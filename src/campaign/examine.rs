@@ -4,14 +4,14 @@ mod evidence;
 
 use super::case::{Case, Evidence, Seen, SiteId};
 use super::lock;
-use super::parties::{describe_accept, leaked, parties};
+use super::parties::{Leaks, describe_accept, parties};
 use super::pool::Pulse;
 use super::workshop::{Bench, Workshop};
 use crate::clock;
 use crate::error::Error;
 use crate::finding::{Kind, tame};
 use crate::forge::{Forge, Move, Presentation};
-use crate::jose::{Json, NumericDate, Token, last};
+use crate::jose::{Json, Material, NumericDate, Token, last};
 use crate::oracle::{Told, expect};
 use crate::policy::TrustPolicy;
 use crate::provenance::{Presented, Provenance};
@@ -77,12 +77,13 @@ pub struct Examiner {
     twins: HashMap<[u8; 32], Instance>,
     twin_answers: HashMap<(u64, u64), Result<(), String>>,
     configures: u64,
+    leaks: Leaks,
     in_hand: InHand,
     seeks_twins: bool,
 }
 
 /// The case whose token the validator has in hand, for the watchdog to name.
-pub(super) type InHand = Arc<Mutex<Option<Case>>>;
+pub(super) type InHand = Arc<Mutex<Option<Arc<Case>>>>;
 
 impl Examiner {
     pub(super) fn new(
@@ -104,6 +105,7 @@ impl Examiner {
             twins: HashMap::new(),
             twin_answers: HashMap::new(),
             configures: 0,
+            leaks: Leaks::default(),
             in_hand: InHand::default(),
             seeks_twins: true,
         }
@@ -218,7 +220,7 @@ impl Examiner {
         let mut cases = Vec::new();
         let unfit = self.unfit(scenario);
         // What hangs before the first token is shown is laid at that token's door.
-        *lock(&self.in_hand) = if alone { None } else { first_case(forge, scenario, &moves) };
+        *lock(&self.in_hand) = if alone { None } else { first_case(forge, scenario, &moves).map(Arc::new) };
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, at } => {
@@ -232,9 +234,9 @@ impl Examiner {
                     let history = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
                     let told: Vec<Told<'_>> = history.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
                     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
-                    let mut case = blank(forge, &site, &presented, &told);
-                    *lock(&self.in_hand) = Some(case.clone());
-                    case.seen = if let Some(reason) = &unfit {
+                    let case = Arc::new(blank(forge, &site, &presented, &told));
+                    *lock(&self.in_hand) = Some(Arc::clone(&case));
+                    let mut seen = if let Some(reason) = &unfit {
                         Seen::Skipped(reason.clone())
                     } else if self.too_close(&presented, &told) {
                         Seen::Skipped("not presented (clock not settable)".to_owned())
@@ -251,8 +253,13 @@ impl Examiner {
                         seen
                     };
                     if self.seeks_twins {
-                        self.seek_twin(&mut case, scenario, &presented, &told, number);
+                        self.seek_twin(&mut seen, &case.expectation, scenario, &presented, &told, number);
                     }
+                    if alone {
+                        lock(&self.in_hand).take();
+                    }
+                    let mut case = Arc::unwrap_or_clone(case);
+                    case.seen = seen;
                     cases.push(case);
                 }
             }
@@ -332,7 +339,7 @@ impl Examiner {
     }
 
     fn show(
-        &self,
+        &mut self,
         instance: Option<Instance>,
         case: &Case,
         presented: &Presentation,
@@ -351,7 +358,7 @@ impl Examiner {
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
             Err(fault) => Seen::Fault(fault),
-            Ok(verdict) => match policy.and_then(|policy| leaked(policy, &verdict)) {
+            Ok(verdict) => match policy.and_then(|policy| self.leaks.in_answer(policy, &verdict)) {
                 Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },
                 None => self.judge(case, policy, &presented.provenance, &verdict),
             },
@@ -381,7 +388,7 @@ impl Examiner {
                     return wrong(Kind::FalseAccept, describe_accept(verdict));
                 };
                 if let Some(key) = key
-                    && signed.key.as_ref() != Some(key)
+                    && signed.key.as_ref().map(Material::thumbprint).as_ref() != Some(key)
                 {
                     return wrong(Kind::WrongIdentity, format!("accept, relying on key {}", tame(key, MAX_ANSWER)));
                 }
@@ -417,8 +424,8 @@ impl Examiner {
         if self.description.clock == Clock::Settable {
             return false;
         }
-        let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset)).lawful();
-        at(-CLOCK_MARGIN) != at(CLOCK_MARGIN)
+        let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
+        !at(-CLOCK_MARGIN).answers_like(&at(CLOCK_MARGIN))
     }
 }
 

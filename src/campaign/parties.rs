@@ -6,6 +6,8 @@ use crate::policy::{TrustPolicy, tenant_in};
 use crate::provenance::{Presented, Provenance};
 use crate::validator::Verdict;
 use crate::world::World;
+use memchr::memmem::Finder;
+use std::collections::HashMap;
 
 /// Who signed, and whom the token claims as issuer.
 pub(super) fn parties(
@@ -65,21 +67,41 @@ pub(super) fn describe_accept(verdict: &Verdict) -> String {
     text
 }
 
-/// The answer, where it holds a secret of the policy: as it is, in hex or in base64. The secret itself is left out.
-pub(super) fn leaked(policy: &TrustPolicy, verdict: &Verdict) -> Option<String> {
-    let text = match verdict {
-        Verdict::Reject(text) | Verdict::Skip(text) => text.clone(),
-        Verdict::Accept { .. } => describe_accept(verdict),
-    };
-    let finds = |needle: &[u8]| memchr::memmem::find(text.as_bytes(), needle).is_some();
-    for secret in policy.secret_octets().filter(|secret| secret.len() >= 8) {
-        let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
-        let upper = hex.to_uppercase();
-        let (url, plain) = (encode_base64url(secret), encode_base64(secret));
-        let plain = plain.trim_end_matches('=');
-        if [secret, hex.as_bytes(), upper.as_bytes(), url.as_bytes(), plain.as_bytes()].into_iter().any(finds) {
-            return Some("an answer with a secret of its own policy in it (left out here)".to_owned());
-        }
+/// Looks for secrets in what validators say; every form in which one is looked for is made once.
+#[derive(Debug, Default)]
+pub(super) struct Leaks {
+    forms: HashMap<Vec<u8>, Vec<Finder<'static>>>,
+}
+
+impl Leaks {
+    /// The answer, where it holds a secret of the policy: as it is, in hex or in base64. The secret itself is left out.
+    pub(super) fn in_answer(&mut self, policy: &TrustPolicy, verdict: &Verdict) -> Option<String> {
+        let mut secrets = policy.secret_octets().filter(|secret| secret.len() >= 8).peekable();
+        secrets.peek()?;
+        let described;
+        let text = match verdict {
+            Verdict::Reject(text) | Verdict::Skip(text) => text,
+            Verdict::Accept { .. } => {
+                described = describe_accept(verdict);
+                &described
+            }
+        };
+        let mut gives_away = |secret: &[u8]| {
+            if !self.forms.contains_key(secret) {
+                self.forms.insert(secret.to_vec(), forms(secret));
+            }
+            self.forms[secret].iter().any(|form| form.find(text.as_bytes()).is_some())
+        };
+        let leaked = secrets.any(&mut gives_away);
+        leaked.then(|| "an answer with a secret of its own policy in it (left out here)".to_owned())
     }
-    None
+}
+
+fn forms(secret: &[u8]) -> Vec<Finder<'static>> {
+    let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+    let upper = hex.to_uppercase();
+    let (url, plain) = (encode_base64url(secret), encode_base64(secret));
+    let plain = plain.trim_end_matches('=');
+    let forms = [secret, hex.as_bytes(), upper.as_bytes(), url.as_bytes(), plain.as_bytes()];
+    forms.map(|form| Finder::new(form).into_owned()).into()
 }

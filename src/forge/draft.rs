@@ -1,10 +1,11 @@
 //! A token while it is written: acts change it, signing records an event, and what comes after a signature is not signed.
 
 use super::value::resolve;
-use super::{Forge, Situation};
+use super::{At, Forge, Situation};
 use crate::error::Error;
 use crate::jose::{
-    Family, Json, Member, Primitive, Serialization, Spelling, Token, encode_base64url, spell_octets, spell_part,
+    Family, Json, Member, Primitive, Serialization, SpelledPart, Spelling, Token, encode_base64url, spell_octets,
+    spell_part,
 };
 use crate::key::{PrivateKey, public_text};
 use crate::policy::KeySource;
@@ -13,7 +14,9 @@ use crate::scenario::{
     Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, Raw, Segment, SetMember, SignWith, Span, Splice,
 };
 use crate::world::{Key, World};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How long an honest token lives.
 const LIFETIME: Span = Span(3600);
@@ -38,23 +41,48 @@ pub(super) struct Draft {
 /// A header or payload while it is written.
 #[derive(Clone)]
 enum Text {
-    Written { members: Vec<Member>, spellings: Vec<Spelling> },
+    Written(Written),
     Raw(String),
 }
 
+/// Members and how they are to be spelled. They are shared with the events that signed them, and spelled once.
+#[derive(Clone)]
+struct Written {
+    members: Arc<Vec<Member>>,
+    spellings: Vec<Spelling>,
+    spelled: OnceCell<SpelledPart>,
+}
+
+impl Written {
+    fn spelled(&self) -> &SpelledPart {
+        self.spelled.get_or_init(|| spell_part(&self.members, &self.spellings))
+    }
+
+    /// To be changed: what was spelled counts no longer.
+    fn members_mut(&mut self) -> &mut Vec<Member> {
+        self.spelled.take();
+        Arc::make_mut(&mut self.members)
+    }
+}
+
 impl Text {
-    fn write(&self) -> String {
+    fn of(members: Vec<Member>) -> Self {
+        Text::Written(Written { members: Arc::new(members), spellings: Vec::new(), spelled: OnceCell::new() })
+    }
+
+    fn write(&self) -> &str {
         match self {
-            Text::Written { members, spellings } => spell_part(members, spellings).text,
-            Text::Raw(text) => text.clone(),
+            Text::Written(written) => &written.spelled().text,
+            Text::Raw(text) => text,
         }
     }
 
     fn part(&self) -> Part {
         match self {
-            Text::Written { members, spellings } => {
-                Part::Written { members: members.clone(), departures: spell_part(members, spellings).departures }
-            }
+            Text::Written(written) => Part::Written {
+                members: Arc::clone(&written.members),
+                departures: written.spelled().departures.clone(),
+            },
             Text::Raw(_) => Part::Opaque,
         }
     }
@@ -68,7 +96,10 @@ impl Draft {
 
     fn honest_at(forge: &Forge, situation: &Situation, to: &str, honest: &Honest, depth: usize) -> Result<Self, Error> {
         let world = forge.world();
-        let wrong = |problem: String| Error::Scenario { place: format!("{}, honest", situation.place(None)), problem };
+        let wrong = |problem: String| Error::Scenario {
+            place: format!("{}, honest", At { step: situation.step, act: None }),
+            problem,
+        };
         let unknown = |what: &str, alias: &str| wrong(format!("world {} has no {what} `{alias}`", world.name));
         let party = world.party(to).ok_or_else(|| unknown("party", to))?;
         let issuer = world.issuer(&honest.issuer).ok_or_else(|| unknown("issuer", &honest.issuer))?;
@@ -132,8 +163,8 @@ impl Draft {
             honest,
             key: key.alias.clone(),
             alg,
-            header: Text::Written { members: header, spellings: Vec::new() },
-            payload: Text::Written { members: payload, spellings: Vec::new() },
+            header: Text::of(header),
+            payload: Text::of(payload),
             signature: None,
             signature_spellings: Vec::new(),
             serialization: Serialization::Compact,
@@ -155,39 +186,39 @@ impl Draft {
         tokens: &BTreeMap<String, Draft>,
     ) -> Result<(), Error> {
         for (index, act) in acts.iter().enumerate() {
-            let place = situation.place(Some(&format!("{} ({})", index + 1, act.kind())));
-            let wrong = |problem: &str| Error::Scenario { place: place.clone(), problem: problem.to_owned() };
-            let not_run = |what: String| Error::NotRun { place: place.clone(), what };
-            let value = |draft: &Draft, value| resolve(forge, situation, &draft.honest, value, &place);
+            let place = At { step: situation.step, act: Some((index, act.kind())) };
+            let wrong = |problem: &str| Error::Scenario { place: place.to_string(), problem: problem.to_owned() };
+            let not_run = |what: String| Error::NotRun { place: place.to_string(), what };
+            let value = |draft: &Draft, value| resolve(forge, situation, &draft.honest, value, place);
             match act {
                 Act::SetClaim(SetMember { name, value: wanted }) => {
                     let value = value(self, wanted)?;
-                    set(members(&mut self.payload, &place)?, name, value);
+                    set(members(&mut self.payload, place)?, name, value);
                 }
                 Act::SetHeader(SetMember { name, value: wanted }) => {
                     let value = value(self, wanted)?;
-                    set(members(&mut self.header, &place)?, name, value);
+                    set(members(&mut self.header, place)?, name, value);
                 }
-                Act::DropClaim(named) => members(&mut self.payload, &place)?.retain(|m| m.name != named.name),
-                Act::DropHeader(named) => members(&mut self.header, &place)?.retain(|m| m.name != named.name),
+                Act::DropClaim(named) => members(&mut self.payload, place)?.retain(|m| m.name != named.name),
+                Act::DropHeader(named) => members(&mut self.header, place)?.retain(|m| m.name != named.name),
                 Act::DuplicateClaim(Duplicate { name, value: wanted, at }) => {
                     let value = value(self, wanted)?;
-                    add(members(&mut self.payload, &place)?, Member::new(name, value), *at);
+                    add(members(&mut self.payload, place)?, Member::new(name, value), *at);
                 }
                 Act::DuplicateHeader(Duplicate { name, value: wanted, at }) => {
                     let value = value(self, wanted)?;
-                    add(members(&mut self.header, &place)?, Member::new(name, value), *at);
+                    add(members(&mut self.header, place)?, Member::new(name, value), *at);
                 }
-                Act::SignWith(sign) => self.sign_with(forge, situation, sign, &place)?,
+                Act::SignWith(sign) => self.sign_with(forge, situation, sign, place)?,
                 Act::StripSignature {} => self.signature = Some(Vec::new()),
-                Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, &place)?,
+                Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, place)?,
                 Act::EmbedKey { r#as: KeyHeader::Jwk, key } => {
                     let jwk = named_key(forge.world(), key).map_err(|problem| wrong(&problem))?.jwk.clone();
                     if matches!(jwk.material, crate::jose::Material::Oct { .. }) {
                         return Err(wrong("a secret is not carried in a header: name a key pair"));
                     }
                     let json = serde_json::to_value(jwk).map_err(|error| wrong(&error.to_string()))?;
-                    set(members(&mut self.header, &place)?, "jwk", Json::from_serde(&json));
+                    set(members(&mut self.header, place)?, "jwk", Json::from_serde(&json));
                 }
                 Act::EmbedKey { r#as, .. } => {
                     let name = serde_json::to_value(r#as).unwrap_or_default();
@@ -222,26 +253,24 @@ impl Draft {
         if self.signature.is_some() {
             return Ok(());
         }
-        let place = situation.place(None);
-        let key =
-            named_key(forge.world(), &self.key).map_err(|problem| Error::Scenario { place: place.clone(), problem })?;
-        let private = key.private.as_ref().ok_or_else(|| no_private(&self.key, &place))?;
-        self.sign(forge, private, self.alg, &place)
+        let place = At { step: situation.step, act: None };
+        let key = named_key(forge.world(), &self.key)
+            .map_err(|problem| Error::Scenario { place: place.to_string(), problem })?;
+        let private = key.private.as_ref().ok_or_else(|| no_private(&self.key, place))?;
+        self.sign(forge, private, self.alg, place)
     }
 
-    fn sign(&mut self, forge: &Forge, private: &PrivateKey, alg: Primitive, place: &str) -> Result<(), Error> {
-        let (Text::Written { members: header, .. }, Text::Written { members: payload, .. }) =
-            (&self.header, &self.payload)
-        else {
+    fn sign(&mut self, forge: &Forge, private: &PrivateKey, alg: Primitive, place: At) -> Result<(), Error> {
+        let (Text::Written(header), Text::Written(payload)) = (&self.header, &self.payload) else {
             let problem = "raw octets are not signed: put sign-with before them".to_owned();
-            return Err(Error::Scenario { place: place.to_owned(), problem });
+            return Err(Error::Scenario { place: place.to_string(), problem });
         };
         let input = format!("{}.{}", self.header.write(), self.payload.write()).into_bytes();
         let signature = forge
             .world()
             .memo
             .sign(private, alg, &input)
-            .map_err(|error| Error::Scenario { place: place.to_owned(), problem: error.to_string() })?;
+            .map_err(|error| Error::Scenario { place: place.to_string(), problem: error.to_string() })?;
         self.signature = Some(signature.octets.clone());
         self.events.push(SigningEvent {
             key: private.material().clone(),
@@ -249,15 +278,15 @@ impl Draft {
             input,
             signature: signature.octets,
             mirror: signature.mirror,
-            header: header.clone(),
-            payload: payload.clone(),
+            header: Arc::clone(&header.members),
+            payload: Arc::clone(&payload.members),
         });
         Ok(())
     }
 
-    fn sign_with(&mut self, forge: &Forge, situation: &Situation, sign: &SignWith, place: &str) -> Result<(), Error> {
+    fn sign_with(&mut self, forge: &Forge, situation: &Situation, sign: &SignWith, place: At) -> Result<(), Error> {
         let world = forge.world();
-        let wrong = |problem: String| Error::Scenario { place: place.to_owned(), problem };
+        let wrong = |problem: String| Error::Scenario { place: place.to_string(), problem };
         let alias = sign.secret.as_ref().map_or_else(|| sign.key.as_ref().unwrap_or(&self.key), |secret| &secret.of);
         let key = named_key(world, alias).map_err(wrong)?;
         let asked = match &sign.alg {
@@ -317,14 +346,14 @@ impl Draft {
         party: &str,
         splice: &Splice,
         tokens: &BTreeMap<String, Draft>,
-        place: &str,
+        place: At,
     ) -> Result<(), Error> {
         self.settle(forge, situation)?;
         let donor = match (&splice.from, &splice.of) {
             (Some(name), _) => {
                 let known = tokens.get(name).cloned();
                 known.ok_or_else(|| Error::Scenario {
-                    place: place.to_owned(),
+                    place: place.to_string(),
                     problem: format!("no earlier step presents a token `as` `{name}`"),
                 })?
             }
@@ -336,7 +365,7 @@ impl Draft {
             }
             (None, None) => {
                 let problem = "splice needs either `from` or `of`".to_owned();
-                return Err(Error::Scenario { place: place.to_owned(), problem });
+                return Err(Error::Scenario { place: place.to_string(), problem });
             }
         };
         match splice.part {
@@ -384,8 +413,8 @@ impl Draft {
             Raw::FlipBit { part: Segment::Signature, bit } => self.mangle(&Mangle::FlipBit(*bit)),
             Raw::FlipBit { part, bit } => {
                 let text = if *part == Segment::Header { &mut self.header } else { &mut self.payload };
-                if let Text::Written { members, .. } = text {
-                    let mut octets = Json::Object(members.clone()).write().into_bytes();
+                if let Text::Written(written) = text {
+                    let mut octets = Json::Object(written.members.to_vec()).write().into_bytes();
                     flip(&mut octets, *bit);
                     *text = Text::Raw(encode_base64url(&octets));
                 }
@@ -411,13 +440,13 @@ impl Draft {
         let plain = match self.serialization {
             Serialization::Flattened => format!(
                 r#"{{"payload":{},"protected":{},"signature":{}}}"#,
-                quoted(&payload),
-                quoted(&header),
+                quoted(payload),
+                quoted(header),
                 quoted(&signature.text)
             ),
             Serialization::Detached => format!("{header}..{}", signature.text),
             _ => match self.segments {
-                1 => header.clone(),
+                1 => header.to_owned(),
                 2 => format!("{header}.{payload}"),
                 _ => whole.clone(),
             },
@@ -469,16 +498,16 @@ fn named_key<'w>(world: &'w World, alias: &str) -> Result<&'w Key, String> {
     world.key(alias).ok_or_else(|| format!("world {} has no key `{alias}`", world.name))
 }
 
-fn no_private(alias: &str, place: &str) -> Error {
+fn no_private(alias: &str, place: At) -> Error {
     let problem = format!("the world has only the public half of `{alias}`: it cannot sign");
-    Error::Scenario { place: place.to_owned(), problem }
+    Error::Scenario { place: place.to_string(), problem }
 }
 
-fn members<'t>(text: &'t mut Text, place: &str) -> Result<&'t mut Vec<Member>, Error> {
+fn members<'t>(text: &'t mut Text, place: At) -> Result<&'t mut Vec<Member>, Error> {
     match text {
-        Text::Written { members, .. } => Ok(members),
+        Text::Written(written) => Ok(written.members_mut()),
         Text::Raw(_) => Err(Error::Scenario {
-            place: place.to_owned(),
+            place: place.to_string(),
             problem: "raw octets have no members: put this act before `raw`".to_owned(),
         }),
     }
@@ -500,10 +529,11 @@ fn add(members: &mut Vec<Member>, member: Member, at: Place) {
 }
 
 fn spell(text: &mut Text, spelling: Spelling) {
-    if let Text::Written { spellings, .. } = text
-        && !spellings.contains(&spelling)
+    if let Text::Written(written) = text
+        && !written.spellings.contains(&spelling)
     {
-        spellings.push(spelling);
+        written.spelled.take();
+        written.spellings.push(spelling);
     }
 }
 

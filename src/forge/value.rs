@@ -1,6 +1,6 @@
 //! What a value of a scenario stands for in a world at a time.
 
-use super::{Forge, Situation};
+use super::{At, Forge, Situation};
 use crate::error::Error;
 use crate::jose::Json;
 use crate::scenario::{Honest, Value};
@@ -10,11 +10,11 @@ pub(super) fn resolve(
     situation: &Situation,
     honest: &Honest,
     value: &Value,
-    place: &str,
+    place: At,
 ) -> Result<Json, Error> {
     use crate::scenario::Scalar;
     let world = forge.world();
-    let wrong = |problem: String| Error::Scenario { place: place.to_owned(), problem };
+    let wrong = |problem: String| Error::Scenario { place: place.to_string(), problem };
     let unknown = |what: &str, alias: &str| wrong(format!("world {} has no {what} `{alias}`", world.name));
     let again = |value: &Value| resolve(forge, situation, honest, value, place);
     Ok(match value {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::fmt;
 
 /// The part of a key that verifies: public numbers, or a shared secret.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Material {
     /// RSA (RFC 7518 section 6.3.1): big-endian modulus and exponent without leading zeros.
     Rsa {
@@ -50,14 +50,16 @@ impl fmt::Debug for Material {
     }
 }
 
-/// What two keys have in common when a signature by one verifies under the other: a digest, safe to show.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MaterialId([u8; 32]);
-
-impl fmt::Debug for MaterialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MaterialId({})", encode_base64url(&self.0[..6]))
-    }
+/// A secret as HMAC uses it, without the zeros that fill its block.
+fn hmac_key(secret: &[u8], primitive: Primitive) -> Vec<u8> {
+    let mut key = match primitive.hash() {
+        Hash::Sha256 if secret.len() > 64 => Sha256::digest(secret).to_vec(),
+        Hash::Sha384 if secret.len() > 128 => Sha384::digest(secret).to_vec(),
+        Hash::Sha512 if secret.len() > 128 => Sha512::digest(secret).to_vec(),
+        _ => secret.to_vec(),
+    };
+    key.truncate(key.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1));
+    key
 }
 
 impl Material {
@@ -98,25 +100,15 @@ impl Material {
         b(&Sha256::digest(canonical))
     }
 
-    /// The identity of this key when used with that algorithm. Secrets count as equal after the normalisation that
+    /// Whether a signature by one of these keys verifies under the other. Secrets count as equal after the normalisation that
     /// HMAC itself performs: hashed when longer than the block, then filled with zeros (RFC 2104 section 2).
     #[must_use]
-    pub fn identity(&self, primitive: Primitive) -> MaterialId {
-        match self {
-            Material::Oct { k } => {
-                let (block, hashed): (usize, Vec<u8>) = match primitive.hash() {
-                    Hash::Sha256 => (64, Sha256::digest(k).to_vec()),
-                    Hash::Sha384 => (128, Sha384::digest(k).to_vec()),
-                    Hash::Sha512 => (128, Sha512::digest(k).to_vec()),
-                };
-                let mut normal = if k.len() > block { hashed } else { k.clone() };
-                normal.resize(block, 0);
-                let mut digest = Sha256::new();
-                digest.update(b"wrongkey hmac ");
-                digest.update(&normal);
-                MaterialId(digest.finalize().into())
+    pub fn verifies_like(&self, other: &Material, primitive: Primitive) -> bool {
+        match (self, other) {
+            (Material::Oct { k: one }, Material::Oct { k: another }) => {
+                one == another || hmac_key(one, primitive) == hmac_key(another, primitive)
             }
-            public => MaterialId(Sha256::digest(public.thumbprint()).into()),
+            _ => self == other,
         }
     }
 

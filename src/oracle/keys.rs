@@ -32,7 +32,7 @@ impl<'p> Case<'p> {
             return signer(event);
         }
         // Signed in another spelling of the same content (RFC 7515 section 5.2: the octets as received are verified).
-        let content = |event: &&SigningEvent| event.header == header && event.payload == payload;
+        let content = |event: &&SigningEvent| **event.header == *header && **event.payload == *payload;
         let event = events.iter().filter(content).find(|event| same(event) || mirrored(event));
         self.breaks(if event.is_some() { Rule::ReceivedBytesVerified } else { Rule::SignatureMatches });
         event.and_then(signer)
@@ -52,9 +52,9 @@ impl<'p> Case<'p> {
         claimed: &Claimed<'p>,
         header: &[Member],
         signer: &Signer<'_>,
-    ) -> Option<String> {
+    ) -> Option<Material> {
         let told = self.told;
-        let is_signer = |jwk: &&Jwk| jwk.material.identity(signer.primitive) == signer.key.identity(signer.primitive);
+        let is_signer = |jwk: &&Jwk| jwk.material.verifies_like(signer.key, signer.primitive);
         let listed = listed_for(policy, claimed);
         let mut listings: Vec<&Jwk> = listed.iter().copied().filter(is_signer).collect();
         if listings.is_empty() {
@@ -85,7 +85,7 @@ impl<'p> Case<'p> {
         }
         self.broken.extend(best.broken);
         self.latitudes.extend(best.open);
-        Some(best.jwk.material.thumbprint())
+        Some(best.jwk.material.clone())
     }
 
     /// Whether a set of this issuer that may still be used has none of these listings.

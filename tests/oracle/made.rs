@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 use wrongkey::jose::{
-    Json, Jwk, JwkSet, Member, NumericDate, Primitive, Serialization, Spelling, Token, spell_octets, spell_part,
+    Json, Jwk, JwkSet, Material, Member, NumericDate, Primitive, Serialization, Spelling, Token, spell_octets,
+    spell_part,
 };
 use wrongkey::key::{DerivedKind, PrivateKey};
 use wrongkey::oracle::{Expectation, Told, expect};
@@ -234,8 +235,8 @@ impl Made {
             input,
             signature: made.octets.clone(),
             mirror: made.mirror.clone(),
-            header: self.header.clone(),
-            payload: self.payload.clone(),
+            header: self.header.clone().into(),
+            payload: self.payload.clone().into(),
         };
         let (header, payload) = self.shown.as_ref().map_or((header, payload), spelled);
         let octets = if self.mirrored { made.mirror.expect("ECDSA has one") } else { made.octets };
@@ -250,8 +251,8 @@ impl Made {
         let jws = Jws {
             serialization: self.serialization,
             input: if detached { format!("{h}.") } else { format!("{h}.{p}") }.into_bytes(),
-            header: Part::Written { members: self.header.clone(), departures: header.departures },
-            payload: Part::Written { members: self.payload.clone(), departures: payload.departures },
+            header: Part::Written { members: self.header.clone().into(), departures: header.departures },
+            payload: Part::Written { members: self.payload.clone().into(), departures: payload.departures },
             signature: octets,
             signature_departures: signature.departures,
             surrounded: false,
@@ -316,7 +317,8 @@ pub(crate) fn says_after(told: &[(i64, TrustPolicy)], made: &Made, wanted: &Must
                     identity.tenant.is_none() || identity.tenant == signed.tenant,
                     "{name} {identity:?} {signed:?}"
                 );
-                assert!(key.is_none() || key == signed.key, "{name} relies on {key:?}, not {signed:?}");
+                let signer = signed.key.as_ref().map(Material::thumbprint);
+                assert!(key.is_none() || key == signer, "{name} relies on {key:?}, not {signed:?}");
             }
             (Verdict::Reject(why), said) => assert!(said.rejectable(), "{name} rejects {token:?}: {why}"),
             (Verdict::Skip(why), _) => panic!("{name} skips: {why}"),

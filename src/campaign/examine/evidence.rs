@@ -1,7 +1,7 @@
 //! What a rejection is worth: its twin is looked for, and shown.
 
 use super::{Examiner, Held, Instance, MAX_ANSWER};
-use crate::campaign::case::{Case, Evidence, Seen, TwinNote};
+use crate::campaign::case::{Evidence, Seen, TwinNote};
 use crate::campaign::workshop::{TWIN, hashed};
 use crate::finding::{Kind, TwinKind, tame};
 use crate::forge::{Move, Presentation};
@@ -20,21 +20,22 @@ impl Examiner {
     /// Looks for the twin of a rejection, and shows it; names the twin of a false accept.
     pub(super) fn seek_twin(
         &mut self,
-        case: &mut Case,
+        seen: &mut Seen,
+        expectation: &Expectation,
         scenario: &Scenario,
         presented: &Presentation,
         told: &[Told<'_>],
         number: u64,
     ) {
-        match &mut case.seen {
+        match seen {
             Seen::Rejected(evidence) => {
-                *evidence = self.evidence(&case.expectation, scenario, presented, told, number);
+                *evidence = self.evidence(expectation, scenario, presented, told, number);
             }
             Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
                 *twin = if policy_twin(told, &presented.provenance, presented.at).is_some() {
                     Some(TwinNote { kind: TwinKind::Policy, scenario: None })
                 } else {
-                    let found = self.find_token_twin(&case.expectation, scenario, presented.step);
+                    let found = self.find_token_twin(expectation, scenario, presented.step);
                     found.map(|scenario| TwinNote { kind: TwinKind::Token, scenario: Some(scenario) })
                 };
             }
