@@ -503,7 +503,7 @@ fn no_private(alias: &str, place: At) -> Error {
     Error::Scenario { place: place.to_string(), problem }
 }
 
-fn members<'t>(text: &'t mut Text, place: At) -> Result<&'t mut Vec<Member>, Error> {
+fn members(text: &mut Text, place: At) -> Result<&mut Vec<Member>, Error> {
     match text {
         Text::Written(written) => Ok(written.members_mut()),
         Text::Raw(_) => Err(Error::Scenario {
