@@ -66,7 +66,7 @@ fn measure(name: &str) {
         known = ledger.known as f64 / ledger.asked.max(1) as f64;
         drop(outcome);
     }
-    let count: usize = calls.iter().map(|calls| calls.len()).sum();
+    let count: usize = calls.iter().map(Vec::len).sum();
     let ratio = |time: Duration| time.as_secs_f64() / bare.as_secs_f64();
     println!(
         "  {name:<6} {count:>9} {:>7.2} s {:>7.2} s {:>7.2} s {:>9.2} {:>13.2} {:>9.1} {:>11.0}%",
