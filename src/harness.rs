@@ -6,7 +6,7 @@ mod class_tests;
 pub mod fuzz;
 mod fuzz_target;
 
-pub use class::{JudgedClass, check_class, check_honest, judge_class};
+pub use class::{JudgedClass, check_class, check_honest, judge_class, shipped_worlds};
 
 use crate::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use crate::clock;

@@ -21,6 +21,12 @@ use std::time::Duration;
 static WORLDS: LazyLock<Vec<Arc<World>>> =
     LazyLock::new(|| World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect());
 
+/// The shipped worlds, made once in a process: what was signed in them once need not be signed again.
+#[must_use]
+pub fn shipped_worlds() -> Vec<Arc<World>> {
+    WORLDS.clone()
+}
+
 /// One time for all of them, so that the honest tokens are the same.
 static NOW: LazyLock<NumericDate> = LazyLock::new(clock::now);
 
