@@ -47,14 +47,16 @@ pub enum Latitude {
     TypeSpelling,
     /// `aud` names others beside us (RFC 7519 section 4.1.3 against OpenID Connect Core section 3.1.3.7).
     SeveralAudiences,
+    /// `azp` names a party that the token was issued to, and it is none of our names (OpenID Connect Core section 3.1.3.7).
+    AuthorizedParty,
     /// `aud` is there, and the policy does not ask for it: whoever has no name in it may refuse (RFC 7519 section 4.1.3).
     AudienceNotAsked,
     /// `iat` lies ahead; it serves to determine a token's age (RFC 7519 section 4.1.6).
     IssuedAhead,
     /// A member that no rule reads has a type other than its registered one.
     UnreadType,
-    /// A number outside what implementations exchange reliably (RFC 8259 section 6), a date before 1970, or a date whose
-    /// fraction of a second decides.
+    /// A number outside what implementations exchange reliably (RFC 8259 section 6), a date before 1970 or after 9999, or a
+    /// date whose fraction of a second decides.
     OddNumber,
     /// Lists and objects inside one another, deeper than every parser goes (RFC 8259 section 9).
     DeepNesting,

@@ -312,8 +312,22 @@ fn plainer_values(value: &Value) -> Vec<Value> {
         Value::Time(span) => {
             vec![Value::Time(Span(span.0.signum() * 3600)), Value::Time(Span(0)), Value::integer(0)]
         }
+        Value::TimeAs { at, form } => {
+            let at = Value::TimeAs { at: Span(at.0.signum() * 3600), form: form.clone() };
+            vec![Value::Time(Span(0)), at, Value::integer(0)]
+        }
+        Value::IssuerWith { of, segment } => {
+            let mut values = vec![Value::issuer(of), Value::text("")];
+            let plainer = plainer_values(segment).into_iter().filter(is_text);
+            values.extend(plainer.map(|segment| Value::IssuerWith { of: of.clone(), segment: Box::new(segment) }));
+            values
+        }
         Value::Issuer { of, tenant: Some(_) } => vec![Value::Issuer { of: of.clone(), tenant: None }, Value::text("")],
-        Value::Literal(Scalar::Integer(_)) | Value::Number(_) => vec![Value::integer(0)],
+        Value::Literal(Scalar::Integer(_)) => vec![Value::integer(0)],
+        Value::Number(literal) => {
+            let sign = if literal.starts_with('-') { -1 } else { 1 };
+            vec![Value::Time(Span(sign * 3600)), Value::integer(0)]
+        }
         Value::Json(text) if text.starts_with('{') => vec![Value::Json("{}".to_owned())],
         Value::Literal(Scalar::Bool(_) | Scalar::Null) | Value::Json(_) => Vec::new(),
         _ => vec![Value::text("")],
@@ -326,6 +340,7 @@ fn is_text(value: &Value) -> bool {
         value,
         Value::List(_)
             | Value::Time(_)
+            | Value::TimeAs { .. }
             | Value::Number(_)
             | Value::Json(_)
             | Value::Literal(Scalar::Null | Scalar::Bool(_) | Scalar::Integer(_))
@@ -339,7 +354,10 @@ fn plainer_edit(edit: &Edit) -> Option<Edit> {
         Edit::CutEnd(_) => Edit::CutEnd(1),
         Edit::CutStart(_) => Edit::CutStart(1),
         Edit::SwapCase => return None,
-        Edit::Replace(..) => Edit::SwapCase,
+        Edit::InHost(edit) | Edit::InPath(edit) => edit.as_ref().clone(),
+        Edit::Replace(..) | Edit::Insert(..) | Edit::PercentEncode(_) | Edit::LookAlike | Edit::FullWidth => {
+            Edit::SwapCase
+        }
     })
 }
 

@@ -3,6 +3,7 @@
 use super::{At, Forge, Situation};
 use crate::error::Error;
 use crate::jose::Json;
+use crate::policy::TENANT_PLACE;
 use crate::scenario::{Honest, Value};
 
 pub(super) fn resolve(
@@ -25,6 +26,7 @@ pub(super) fn resolve(
         Value::List(items) => Json::Array(items.iter().map(again).collect::<Result<_, _>>()?),
         Value::Time(span) => Json::integer(situation.calendar.at(*span).0),
         Value::TimeText(span) => Json::string(situation.calendar.at(*span).0.to_string()),
+        Value::TimeAs { at, form } => Json::Number(form.replace("{}", &situation.calendar.at(*at).0.to_string())),
         Value::Number(literal) => Json::Number(literal.clone()),
         Value::Json(text) => {
             let read: serde_json::Value =
@@ -37,6 +39,12 @@ pub(super) fn resolve(
             let tenant = alias.map(|alias| world.tenant(alias).ok_or_else(|| unknown("tenant", alias))).transpose()?;
             Json::string(world.issuer_name(issuer, tenant))
         }
+        Value::IssuerWith { of, segment } => match again(segment)? {
+            Json::String(text) => {
+                Json::string(world.issuer(of).ok_or_else(|| unknown("issuer", of))?.name.replace(TENANT_PLACE, &text))
+            }
+            _ => return Err(wrong("the `segment` of `issuer-with` needs a value that is text".to_owned())),
+        },
         Value::Tenant(alias) => Json::string(&world.tenant(alias).ok_or_else(|| unknown("tenant", alias))?.id),
         Value::Subject(alias) => Json::string(&world.subject(alias).ok_or_else(|| unknown("subject", alias))?.id),
         Value::Audience(alias) => {

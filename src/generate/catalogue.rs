@@ -3,10 +3,12 @@
 
 mod absent;
 mod algorithm;
+mod audience;
 mod control;
 mod encoding;
 mod form;
 mod identity;
+mod issuer_name;
 mod key_scope;
 mod lifecycle;
 mod replay;
@@ -59,6 +61,8 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         replay::CLASSES,
         algorithm::CLASSES,
         identity::CLASSES,
+        issuer_name::CLASSES,
+        audience::CLASSES,
         time::CLASSES,
         form::CLASSES,
         encoding::CLASSES,

@@ -164,19 +164,23 @@ pub(super) fn odd(u: &mut Unstructured<'_>) -> Result<Value> {
 
 fn time(u: &mut Unstructured<'_>, seconds: &[i64]) -> Result<Value> {
     let span = Span(*u.choose(seconds)?);
-    Ok(match u.int_in_range(0..=9)? {
+    Ok(match u.int_in_range(0..=10)? {
         0..=7 => Value::Time(span),
         8 => Value::TimeText(span),
+        9 => Value::TimeAs { at: span, form: (*u.choose(&["{}.5", "{}000", "{}0000000000"])?).to_owned() },
         _ => odd(u)?,
     })
 }
 
 fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
-    Ok(match u.int_in_range(0..=5)? {
+    Ok(match u.int_in_range(0..=8)? {
         0..=1 => Edit::Suffix((*u.choose(&["/", "1", "#", "?x", ".example.net", "@example.net", " "])?).to_owned()),
         2 => Edit::Prefix((*u.choose(&["x", " ", "https://example.net/"])?).to_owned()),
         3 => Edit::CutEnd(u.int_in_range(1..=9)?),
         4 => Edit::CutStart(u.int_in_range(1..=9)?),
-        _ => Edit::SwapCase,
+        5 => Edit::Insert(u.int_in_range(0..=40)?, (*u.choose(&["\n", "\0", "\u{200b}", "/"])?).to_owned()),
+        6 => Edit::PercentEncode(u.int_in_range(0..=40)?),
+        7 => Edit::Replace(".".to_owned(), (*u.choose(&["x", "/", "\u{3002}"])?).to_owned()),
+        _ => u.choose(&[Edit::SwapCase, Edit::LookAlike, Edit::InHost(Box::new(Edit::SwapCase))])?.clone(),
     })
 }

@@ -187,7 +187,7 @@ impl Player<'_> {
         let world = self.world;
         Some(match value {
             Value::Literal(Scalar::Text(_)) | Value::Text(_) | Value::TimeText(_) => true,
-            Value::Literal(_) | Value::Time(_) | Value::Number(_) => false,
+            Value::Literal(_) | Value::Time(_) | Value::TimeAs { .. } | Value::Number(_) => false,
             Value::List(items) => {
                 for item in items {
                     self.value(item)?;
@@ -198,6 +198,10 @@ impl Player<'_> {
             Value::Issuer { of, tenant } => {
                 world.issuer(of)?;
                 tenant.as_ref().is_none_or(|tenant| world.tenant(tenant).is_some()).then_some(true)?
+            }
+            Value::IssuerWith { of, segment } => {
+                world.issuer(of)?;
+                self.value(segment)?.then_some(true)?
             }
             Value::Tenant(alias) => world.tenant(alias).is_some().then_some(true)?,
             Value::Subject(alias) => world.subject(alias).is_some().then_some(true)?,

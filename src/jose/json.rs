@@ -111,7 +111,7 @@ pub(super) enum Style {
     Canonical,
     /// White space after every colon and comma (legal, RFC 8259 section 2).
     Spaced,
-    /// The first character of every string as `\u00xx` (legal, section 7).
+    /// The first character of every string as `\u00xx`, and `/` as `\/` (legal, section 7).
     Escaped,
     /// Both.
     SpacedAndEscaped,
@@ -150,6 +150,7 @@ fn write_string(text: &str, out: &mut String, style: Style) {
             control if control < ' ' => {
                 let _ = write!(out, "\\u{:04x}", control as u32);
             }
+            '/' if style.escaped() => out.push_str("\\/"),
             first if index == 0 && style.escaped() && first.is_ascii() => {
                 let _ = write!(out, "\\u{:04x}", first as u32);
             }

@@ -23,7 +23,7 @@ pub enum Spelling {
     ByteOrderMark,
     /// Legal white space between JSON tokens (RFC 8259 section 2).
     JsonWhitespace,
-    /// Legal `\u` escapes for characters that need none (RFC 8259 section 7).
+    /// Legal escapes, `\u` and `\/`, for characters that need none (RFC 8259 section 7).
     JsonEscapes,
     /// A comma after the last member (RFC 8259 section 4 has none).
     TrailingComma,

@@ -11,6 +11,9 @@ const REGISTERED: [&str; 11] = ["alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t",
 /// The largest whole number that all JSON readers agree on (RFC 8259 section 6).
 const INTEROPERABLE: f64 = 9_007_199_254_740_991.0;
 
+/// The last second of the year 9999: later ones have no RFC 3339 form, and many calendars end there.
+const LAST_DATE: f64 = 253_402_300_799.0;
+
 /// So deep every parser goes; the lowest limits that are in use lie at 64.
 const MAX_DEPTH: usize = 32;
 
@@ -165,6 +168,11 @@ impl Case<'_> {
         if value.is_some() && audience_lists(policy, claimed).next().is_none() {
             self.leaves_open(Latitude::AudienceNotAsked);
         }
+        if let Some(azp) = last(payload, "azp")
+            && !azp.as_str().is_some_and(|azp| policy.audiences.iter().flatten().any(|name| name == azp))
+        {
+            self.leaves_open(Latitude::AuthorizedParty);
+        }
         for names in audience_lists(policy, claimed) {
             match value {
                 None if names.is_empty() => {}
@@ -196,14 +204,14 @@ impl Case<'_> {
 
     /// RFC 7519 sections 4.1.4 and 4.1.5: valid while nbf - leeway <= now < exp + leeway.
     fn time(&mut self, policy: &TrustPolicy, payload: &[Member]) {
-        // Every number here is far below 2^53, so that doubles hold it exactly.
         #[expect(
             clippy::cast_precision_loss,
-            reason = "seconds and leeway are small; odd numbers only need their side"
+            reason = "what doubles do not hold exactly is no nearer than they blur it"
         )]
-        let (now, leeway) = (self.now.0 as f64, policy.leeway.unwrap_or(0).min(1 << 50) as f64);
-        self.moment(policy, payload, "exp", Rule::NotExpired, |exp| now < exp + leeway);
-        self.moment(policy, payload, "nbf", Rule::NotBeforeReached, |nbf| now >= nbf - leeway);
+        let (now, leeway) = (self.now.0 as f64, policy.leeway.unwrap_or(0) as f64);
+        let blur = blur(leeway);
+        self.moment(policy, payload, "exp", Rule::NotExpired, blur, |exp| now < exp + leeway);
+        self.moment(policy, payload, "nbf", Rule::NotBeforeReached, blur, |nbf| now >= nbf - leeway);
     }
 
     /// A claim that is a date where it is there; an empty text where the claim is required counts as absent.
@@ -213,12 +221,14 @@ impl Case<'_> {
         payload: &[Member],
         name: &str,
         rule: Rule,
+        blur: f64,
         in_time: impl Fn(f64) -> bool,
     ) {
         let good = match last(payload, name) {
             None => true,
             Some(Json::Number(literal)) => {
                 let (earliest, latest) = self.seconds(literal);
+                let (earliest, latest) = (earliest - blur, latest + blur);
                 // Between two seconds: a clock that shows whole ones cannot tell.
                 if in_time(earliest) != in_time(latest) {
                     self.leaves_open(Latitude::OddNumber);
@@ -243,12 +253,23 @@ impl Case<'_> {
         if scaled {
             let number: f64 = literal.parse().unwrap_or(f64::INFINITY);
             // A double holds fifteen digits; what is longer may have been rounded to this second.
-            let blur = if literal.len() > 15 { 1.0 } else { 0.0 };
+            let blur = if literal.len() > 15 { blur(number).max(1.0) } else { 0.0 };
+            if number > LAST_DATE {
+                self.leaves_open(Latitude::OddNumber);
+            }
             return (number.floor() - blur, number.ceil() + blur);
         }
         let whole: f64 = whole.parse().unwrap_or(f64::INFINITY);
+        if whole > LAST_DATE {
+            self.leaves_open(Latitude::OddNumber);
+        }
         let further = if fraction.bytes().any(|digit| digit != b'0') { 1.0 } else { 0.0 };
-        if literal.starts_with('-') { (whole - further, whole) } else { (whole, whole + further) }
+        let blur = blur(whole);
+        if literal.starts_with('-') {
+            (whole - further - blur, whole + blur)
+        } else {
+            (whole - blur, whole + further + blur)
+        }
     }
 
     /// What parsers of JSON do with values at any place: the grammar binds, names should be unique, numbers and depth have
@@ -293,6 +314,11 @@ impl Case<'_> {
             self.breaks(Rule::TenantAdmitted);
         }
     }
+}
+
+/// How far a double may lie from the whole number that it stands for.
+fn blur(number: f64) -> f64 {
+    if number.is_finite() && number.abs() > INTEROPERABLE { number.abs() * f64::EPSILON } else { 0.0 }
 }
 
 /// The lists of names of which one must stand in `aud`.

@@ -17,6 +17,13 @@ pub enum Value {
     Time(Span),
     /// The same as text.
     TimeText(Span),
+    /// The same, its digits in place of `{}` in another number literal: `{}.5`, `{}000`.
+    TimeAs {
+        /// When.
+        at: Span,
+        /// The literal.
+        form: String,
+    },
     /// Text, even where it looks like a time.
     Text(String),
     /// A number by its literal, which need not be legal JSON.
@@ -29,6 +36,13 @@ pub enum Value {
         of: String,
         /// The tenant to put into its template.
         tenant: Option<String>,
+    },
+    /// The name of an issuer with any text where its template has the tenant.
+    IssuerWith {
+        /// Its alias.
+        of: String,
+        /// That text.
+        segment: Box<Value>,
     },
     /// The id of a tenant.
     Tenant(String),
@@ -78,13 +92,80 @@ pub enum Edit {
     SwapCase,
     /// Puts text in place of other text, everywhere.
     Replace(String, String),
+    /// Puts text before a character, counted from 0 and around the end.
+    Insert(u32, String),
+    /// Writes a character, counted from 0 and around the end, as RFC 3986 section 2.1 encodes it: `%2e`.
+    PercentEncode(u32),
+    /// Puts a letter of another script, which looks the same, in place of the last that has one.
+    LookAlike,
+    /// Writes every ASCII letter and digit in its full-width form, which Unicode's NFKC turns back.
+    FullWidth,
+    /// Edits the host of a URL alone.
+    InHost(Box<Edit>),
+    /// Edits what follows the host of a URL.
+    InPath(Box<Edit>),
 }
+
+/// Latin letters and the Cyrillic ones that look the same.
+const LOOK_ALIKE: [(char, char); 9] = [
+    ('a', '\u{430}'),
+    ('c', '\u{441}'),
+    ('e', '\u{435}'),
+    ('i', '\u{456}'),
+    ('j', '\u{458}'),
+    ('o', '\u{43e}'),
+    ('p', '\u{440}'),
+    ('x', '\u{445}'),
+    ('y', '\u{443}'),
+];
 
 impl Edit {
     /// The text after the edit.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
+        let around = |count: usize, at: u32| at as usize % count.max(1);
         match self {
+            Edit::Insert(at, more) => {
+                let mut characters: Vec<char> = text.chars().collect();
+                let at = around(characters.len(), *at);
+                characters.splice(at..at, more.chars());
+                characters.into_iter().collect()
+            }
+            Edit::PercentEncode(at) => {
+                let at = around(text.chars().count(), *at);
+                let spell = |(index, character): (usize, char)| {
+                    let mut octets = [0; 4];
+                    let octets = character.encode_utf8(&mut octets).bytes();
+                    if index == at {
+                        octets.map(|octet| format!("%{octet:02x}")).collect()
+                    } else {
+                        character.to_string()
+                    }
+                };
+                text.chars().enumerate().map(spell).collect()
+            }
+            Edit::LookAlike => {
+                let like = |character: char| LOOK_ALIKE.iter().find(|row| row.0 == character).map(|row| row.1);
+                let found = text.char_indices().rev().find_map(|(index, character)| Some((index, like(character)?)));
+                found.map_or_else(
+                    || text.to_owned(),
+                    |(index, like)| format!("{}{like}{}", &text[..index], &text[index + 1..]),
+                )
+            }
+            Edit::FullWidth => {
+                let wide = |c: char| {
+                    if c.is_ascii_alphanumeric() { char::from_u32(c as u32 + 0xfee0).unwrap_or(c) } else { c }
+                };
+                text.chars().map(wide).collect()
+            }
+            Edit::InHost(edit) => {
+                let (before, host, after) = url_parts(text);
+                format!("{before}{}{after}", edit.apply(host))
+            }
+            Edit::InPath(edit) => {
+                let (before, host, after) = url_parts(text);
+                format!("{before}{host}{}", edit.apply(after))
+            }
             Edit::Suffix(more) => format!("{text}{more}"),
             Edit::Prefix(more) => format!("{more}{text}"),
             Edit::CutEnd(count) => {
@@ -100,6 +181,14 @@ impl Edit {
             Edit::Replace(from, to) => text.replace(from, to),
         }
     }
+}
+
+/// What stands before the host of a URL, the host, and what follows; a text without `://` is all host.
+fn url_parts(text: &str) -> (&str, &str, &str) {
+    let start = text.find("://").map_or(0, |place| place + 3);
+    let (before, rest) = text.split_at(start);
+    let (host, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    (before, host, after)
 }
 
 impl Value {
@@ -149,10 +238,12 @@ fn looks_like_time(text: &str) -> bool {
 enum Made {
     Time(Span),
     TimeText(Span),
+    TimeAs(TimeAsWire),
     Text(String),
     Number(String),
     Json(String),
     Issuer(IssuerWire),
+    IssuerWith(IssuerWithWire),
     Tenant(String),
     Subject(String),
     Audience(String),
@@ -167,6 +258,20 @@ struct IssuerWire {
     of: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerWithWire {
+    of: String,
+    segment: Box<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeAsWire {
+    at: Span,
+    form: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,10 +292,12 @@ impl Serialize for Value {
             Value::List(items) => return items.serialize(serializer),
             Value::Time(span) => return span.serialize(serializer),
             Value::TimeText(span) => Made::TimeText(span),
+            Value::TimeAs { at, form } => Made::TimeAs(TimeAsWire { at, form }),
             Value::Text(text) => Made::Text(text),
             Value::Number(literal) => Made::Number(literal),
             Value::Json(text) => Made::Json(text),
             Value::Issuer { of, tenant } => Made::Issuer(IssuerWire { of, tenant }),
+            Value::IssuerWith { of, segment } => Made::IssuerWith(IssuerWithWire { of, segment }),
             Value::Tenant(alias) => Made::Tenant(alias),
             Value::Subject(alias) => Made::Subject(alias),
             Value::Audience(party) => Made::Audience(party),
@@ -228,11 +335,13 @@ impl Value {
                 match made {
                     Made::Time(span) => Value::Time(span),
                     Made::TimeText(span) => Value::TimeText(span),
+                    Made::TimeAs(TimeAsWire { at, form }) => time_as(at, form)?,
                     Made::Text(text) if looks_like_time(&text) => Value::Text(text),
                     Made::Text(text) => Value::Literal(Scalar::Text(text)),
                     Made::Number(literal) => number(literal)?,
                     Made::Json(text) => Value::Json(text),
                     Made::Issuer(IssuerWire { of, tenant }) => Value::Issuer { of, tenant },
+                    Made::IssuerWith(IssuerWithWire { of, segment }) => Value::IssuerWith { of, segment },
                     Made::Tenant(alias) => Value::Tenant(alias),
                     Made::Subject(alias) => Value::Subject(alias),
                     Made::Audience(party) => Value::Audience(party),
@@ -243,6 +352,17 @@ impl Value {
             }
         })
     }
+}
+
+/// Whatever the date is, the literal must be a number.
+fn time_as(at: Span, form: String) -> Result<Value, String> {
+    if form.matches("{}").count() != 1 {
+        return Err(format!("{form:?} needs one `{{}}`, where the date's digits go"));
+    }
+    for date in ["1", "-1"] {
+        number(form.replace("{}", date))?;
+    }
+    Ok(Value::TimeAs { at, form })
 }
 
 /// A number literal must be legal JSON (RFC 8259 section 6), or the tree that we record would not be what readers see.
@@ -264,4 +384,51 @@ fn number(literal: String) -> Result<Value, String> {
         return Err(format!("{literal:?} is no JSON number of at most 400 characters"));
     }
     Ok(Value::Number(literal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edit, Value};
+
+    #[test]
+    fn edits_do_what_they_say() {
+        let url = "https://a.example/b/v2.0";
+        let in_host = |edit| Edit::InHost(Box::new(edit));
+        let in_path = |edit| Edit::InPath(Box::new(edit));
+        for (edit, edited) in [
+            (Edit::Insert(5, "\0".to_owned()), "https\0://a.example/b/v2.0"),
+            (Edit::Insert(24, "x".to_owned()), "xhttps://a.example/b/v2.0"),
+            (Edit::PercentEncode(8), "https://%61.example/b/v2.0"),
+            (Edit::LookAlike, "https://a.exampl\u{435}/b/v2.0"),
+            (in_host(Edit::SwapCase), "https://A.EXAMPLE/b/v2.0"),
+            (in_host(Edit::Suffix(":443".to_owned())), "https://a.example:443/b/v2.0"),
+            (
+                in_host(Edit::FullWidth),
+                "https://\u{ff41}.\u{ff45}\u{ff58}\u{ff41}\u{ff4d}\u{ff50}\u{ff4c}\u{ff45}/b/v2.0",
+            ),
+            (in_path(Edit::Prefix("/.".to_owned())), "https://a.example/./b/v2.0"),
+            (in_path(Edit::SwapCase), "https://a.example/B/V2.0"),
+        ] {
+            assert_eq!(edit.apply(url), edited, "{edit:?}");
+        }
+        assert_eq!(Edit::LookAlike.apply("1"), "1");
+        assert_eq!(in_path(Edit::Suffix("/".to_owned())).apply("https://a.example"), "https://a.example/");
+        for empty in [Edit::Insert(3, String::new()), Edit::PercentEncode(3), Edit::LookAlike, in_host(Edit::FullWidth)]
+        {
+            assert_eq!(empty.apply(""), "", "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_in_another_form_is_a_number_whatever_the_date() {
+        let read = |form: &str| {
+            serde_json::from_value::<Value>(serde_json::json!({ "time-as": { "at": "+1h", "form": form } }))
+        };
+        for form in ["{}.5", "{}000", "{}e0", "{}"] {
+            assert!(read(form).is_ok(), "{form}");
+        }
+        for wrong in ["", "0{}", "1{}", "{}{}", "{}.", "{}x"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

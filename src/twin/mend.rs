@@ -34,6 +34,10 @@ pub fn policy_twin(told: &[Told<'_>], provenance: &Provenance, now: NumericDate)
     for _ in 0..MAX_ROUNDS {
         let expectation = permits(&policy);
         if expectation.acceptable().is_some() {
+            // Whoever refuses every name that stands twice may: a token that says it once shows more.
+            if expectation.latitudes().contains(&Latitude::DuplicateMember) {
+                return None;
+            }
             // An issuer that was added by its literal name, and whose key says a template: list the key plainly.
             if expectation.latitudes().contains(&Latitude::TemplateForLiteral) {
                 token.mend(&mut policy, Rule::KeyBelongsToIssuer)?;

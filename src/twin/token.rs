@@ -36,11 +36,13 @@ pub fn token_twin(
                 return None;
             }
             let Some(expectation) = judge(&candidate, step) else { continue };
-            // A `crit` that lists something odd is refused by most, so that a twin that keeps it would show nothing.
+            // A `crit` that lists something odd is refused by most, and a name that stands twice by many, so that a twin that
+            // keeps it would show nothing.
             let open = expectation.latitudes();
             if expectation.acceptable().is_some()
                 && open.is_subset(original.latitudes())
                 && !open.contains(&Latitude::CritList)
+                && !open.contains(&Latitude::DuplicateMember)
             {
                 return Some(candidate);
             }

@@ -99,7 +99,7 @@ fn yes() -> bool {
 }
 
 /// RSA test keys inside the binary; the texts say that they protect nothing.
-const SHIPPED_KEYS: [(&str, &str); 11] = [
+const SHIPPED_KEYS: [(&str, &str); 12] = [
     ("rsa-1", include_str!("keys/rsa-1.pem")),
     ("rsa-2", include_str!("keys/rsa-2.pem")),
     ("rsa-3", include_str!("keys/rsa-3.pem")),
@@ -111,6 +111,7 @@ const SHIPPED_KEYS: [(&str, &str); 11] = [
     ("rsa-9", include_str!("keys/rsa-9.pem")),
     ("rsa-10", include_str!("keys/rsa-10.pem")),
     ("rsa-1024", include_str!("keys/rsa-1024.pem")),
+    ("rsa-4096", include_str!("keys/rsa-4096.pem")),
 ];
 
 /// Certificates of those keys.

@@ -76,6 +76,8 @@ interfaces! {
         "The policy bounds how long a token may live, or how long ago its `iat` or `auth_time` may lie.";
     IssuerPatterns, "issuer-patterns",
         "The policy trusts issuers by a pattern, each with keys of its own that are looked up by the name.";
+    IssuerAliases, "issuer-aliases",
+        "The policy gives one issuer several names.";
     HostilePolicy, "hostile-policy",
         "Acts on the policy write what a careless administrator would: an empty issuer, no audience, nothing allowed.";
     PublishedByHand, "published-by-hand",
@@ -111,6 +113,11 @@ const IA: &[Absent] = &[
         id: "IA-28",
         title: "An unknown issuer comes to a policy that does not ask for `iss`.",
         needs: Interface::HostilePolicy,
+    },
+    Absent {
+        id: "IA-30",
+        title: "An issuer that is known by two names is accepted under both, each as it stands.",
+        needs: Interface::IssuerAliases,
     },
     Absent {
         id: "IA-36",

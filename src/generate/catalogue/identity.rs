@@ -51,7 +51,7 @@ pub(super) const CLASSES: &[Class] = &[
         source: "RFC 7519 section 2 (compared as it stands); RFC 8725 section 3.8",
         build: |site| {
             let suffix = |text: &str| vec![Edit::Suffix(text.to_owned())];
-            edited(site, &["1", ".example.net", "#", "?", "/"].map(suffix))
+            edited(site, &["1", "/x", ".example.net", "#", "?"].map(suffix))
         },
     },
     Class {
@@ -127,7 +127,7 @@ fn required(site: Site<'_>, claim: &str, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) 
     if requires(site, claim) { tokens(site, lists) } else { Vec::new() }
 }
 
-fn addressed(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {
+pub(super) fn addressed(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {
     if site.party.audiences.is_empty() {
         return Vec::new();
     }
@@ -194,11 +194,11 @@ fn other_tenant(site: Site<'_>) -> Vec<Scenario> {
     site.trusts().flat_map(of_trust).collect()
 }
 
-fn own_audience(trust: Trust<'_>) -> Value {
+pub(super) fn own_audience(trust: Trust<'_>) -> Value {
     Value::Audience(trust.site.party.alias.clone())
 }
 
-/// Another service's name, or ours with a difference.
+/// Another service's name.
 fn other_audience(trust: Trust<'_>) -> Vec<Vec<Act>> {
     let site = trust.site;
     let named_otherwise =
@@ -206,8 +206,7 @@ fn other_audience(trust: Trust<'_>) -> Vec<Vec<Act>> {
     let other = site.world.parties.iter().find(named_otherwise).map(|party| Value::Audience(party.alias.clone()));
     let mut values: Vec<_> = other.into_iter().collect();
     values.extend(values.first().cloned().map(|value| Value::List(vec![value])));
-    let edits = [Edit::Suffix("/".to_owned()), Edit::CutEnd(1), Edit::Prefix("x".to_owned())];
-    values.extend(edits.map(|edit| own_audience(trust).edited(edit)));
+    values.push(own_audience(trust).edited(Edit::Prefix("x".to_owned())));
     values.into_iter().map(|value| vec![set_claim("aud", value)]).collect()
 }
 
