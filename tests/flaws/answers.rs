@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wrongkey::campaign::{Outcome, Selection};
 use wrongkey::finding::{Finding, Kind};
 use wrongkey::forge::Forge;
+use wrongkey::generate::Class;
 use wrongkey::jose::{encode_base64, encode_base64url};
 use wrongkey::policy::KeySource;
 use wrongkey::rule::Rule;
@@ -83,7 +84,10 @@ fn a_hang_names_its_token_and_too_many_end_the_run() {
 
 #[test]
 fn after_a_hang_the_other_tokens_are_judged() {
-    let selection = Selection { parties: vec!["enterprise-mail".to_owned()], ..Selection::default() };
+    // Few of the tokens on which it stands still, so that the run goes on to its end.
+    let few = |class: &Class| !class.id.starts_with("TM-") || ["TM-01", "TM-02", "TM-04", "TM-09"].contains(&class.id);
+    let selection =
+        Selection { parties: vec!["enterprise-mail".to_owned()], classes: Arc::new(few), ..Selection::default() };
     let stream = Arc::new(stream(&selection, 0));
     let outcome = campaign(&flawed::maker(Some(Flaw::HangsOnExpired)), &plan(&stream, 2, SHORT_PATIENCE));
     assert!(!outcome.broken_off);

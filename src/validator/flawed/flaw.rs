@@ -46,6 +46,26 @@ flaws! {
         "It trusts every `iss` that starts with a trusted name.";
     IssuerBySubstring, "issuer-by-substring",
         "It trusts every `iss` that contains a trusted name.";
+    IssuerSlashIgnored, "issuer-slash-ignored",
+        "It takes slashes off the end of `iss` before it compares.";
+    IssuerCaseFolded, "issuer-case-folded",
+        "It compares `iss` without regard to letter case.";
+    IssuerPercentDecoded, "issuer-percent-decoded",
+        "It undoes percent-encoding in `iss` before it compares.";
+    IssuerUrlNormalised, "issuer-url-normalised",
+        "It compares `iss` as a URL, without the port of its scheme, doubled slashes and dot segments.";
+    IssuerTrimmed, "issuer-trimmed",
+        "It takes white space off both ends of `iss` before it compares.";
+    IssuerUntilNul, "issuer-until-nul",
+        "It reads `iss` as far as its first NUL.";
+    IssuerByLine, "issuer-by-line",
+        "It trusts every `iss` of which one line is a trusted name.";
+    IssuerAsPattern, "issuer-as-pattern",
+        "It takes a dot in a trusted name for any character.";
+    IssuerTemplateTrusted, "issuer-template-trusted",
+        "It trusts a template's own text as the name of every tenant's issuer.";
+    IssuerFromHeader, "issuer-from-header",
+        "It looks the issuer up by the header's `iss` where there is one, and never reads the payload's.";
     IssuerArray, "issuer-array",
         "It takes a list as `iss` and trusts it when one member is trusted.";
     MissingIssuerAllowed, "missing-issuer-allowed",
@@ -91,6 +111,8 @@ flaws! {
         "It never reads the header member `signer`.";
     TenantAllowListIgnored, "tenant-allow-list-ignored",
         "It admits every tenant of a multi-tenant issuer.";
+    TenantCaseFolded, "tenant-case-folded",
+        "It compares tenants without regard to letter case.";
     TenantMismatchIgnored, "tenant-mismatch-ignored",
         "It never compares the tenant claim with the tenant in `iss`.";
     AudienceIgnored, "audience-ignored",
@@ -99,6 +121,12 @@ flaws! {
         "It checks `aud` only where the token has one.";
     AudienceByPrefix, "audience-by-prefix",
         "It takes every `aud` that starts with one of its own names.";
+    AudienceSplit, "audience-split",
+        "It takes an `aud` that is one text for a list, divided by spaces and commas.";
+    AudienceWildcard, "audience-wildcard",
+        "It takes the audience `*` for everybody.";
+    SubjectFromUsername, "subject-from-username",
+        "It signs in whom `preferred_username` or `email` names, where one of them is there.";
     RequiredClaimsIgnored, "required-claims-ignored",
         "It misses no claim but `iss`.";
 
@@ -115,12 +143,25 @@ flaws! {
     NumericStringExp, "numeric-string-exp",
         "It treats an `exp` or `nbf` that is text as if it were not there.";
 
+    OnlyWholeDatesRead, "only-whole-dates-read",
+        "It treats a date that is no whole number of 64 bits as if it were not there.";
+    DatesIn32Bits, "dates-in-32-bits",
+        "It keeps the lower 32 bits of every date.";
+    MillisecondsGuessed, "milliseconds-guessed",
+        "It takes a date after the year 9999 for one in milliseconds.";
+    LeewayWraps, "leeway-wraps",
+        "It adds and subtracts the leeway in 64 bits with a sign, and goes round.";
+
     TypeIgnored, "type-ignored",
         "It never reads `typ`.";
     CritIgnored, "crit-ignored",
         "It never reads `crit`.";
     FlattenedAccepted, "flattened-accepted",
         "It reads the flattened JSON serialization where only the compact one is permitted.";
+    FirstMemberWins, "first-member-wins",
+        "Of members that stand twice it takes the first.";
+    MemberNamesFolded, "member-names-folded",
+        "It reads member names without regard to letter case.";
     LaxBase64, "lax-base64",
         "It decodes base64url with padding, with the standard alphabet and with unused bits set.";
     ReserialisedInput, "reserialised-input",

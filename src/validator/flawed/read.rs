@@ -46,8 +46,8 @@ impl Jws {
             format!("{}.{}", part(&header_json), part(&payload_json)).into_bytes()
         });
         Ok(Jws {
-            header: serde_json::from_slice(&header_json).map_err(|_| "the header is not a JSON object")?,
-            claims: serde_json::from_slice(&payload_json).map_err(|_| "the payload is not a JSON object")?,
+            header: members(&header_json, flaw).map_err(|_| "the header is not a JSON object")?,
+            claims: members(&payload_json, flaw).map_err(|_| "the payload is not a JSON object")?,
             signing_input: format!("{header}.{payload}").into_bytes(),
             respelled_input,
             signature: decode(signature, flaw).ok_or("the signature is not base64url")?,
@@ -56,6 +56,54 @@ impl Jws {
 
     pub(super) fn kid(&self) -> Option<&str> {
         self.header.get("kid").and_then(Value::as_str)
+    }
+}
+
+/// The members of a JSON object: of those that stand twice the last, unless a flaw takes another for it.
+fn members(json: &[u8], flaw: Option<Flaw>) -> Result<Map<String, Value>, serde_json::Error> {
+    let Pairs(pairs) = serde_json::from_slice(json)?;
+    let mut members = Map::new();
+    for (name, value) in pairs {
+        let known = READ.iter().find(|known| known.eq_ignore_ascii_case(&name));
+        let name = match known.filter(|_| flaw == Some(Flaw::MemberNamesFolded)) {
+            Some(known) => (*known).to_owned(),
+            None => name,
+        };
+        if flaw != Some(Flaw::FirstMemberWins) || !members.contains_key(&name) {
+            members.insert(name, value);
+        }
+    }
+    Ok(members)
+}
+
+/// Members whose names mean something here.
+const READ: [&str; 13] =
+    ["alg", "kid", "typ", "crit", "b64", "signer", "iss", "sub", "aud", "exp", "nbf", "jti", "tid"];
+
+/// The members of an object in order, all of them.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
     }
 }
 

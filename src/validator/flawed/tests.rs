@@ -417,6 +417,16 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::SignatureOnlyOverMergedKeys => only(both.clone(), Draft::of(A, &b, "EdDSA").sign(&b)),
         Flaw::IssuerByPrefix => draft(honest.claim("iss", json!("https://a.example.evil.example"))),
         Flaw::IssuerBySubstring => draft(honest.claim("iss", json!("https://evil.example/?https://a.example"))),
+        Flaw::IssuerSlashIgnored => draft(honest.claim("iss", json!("https://a.example/"))),
+        Flaw::IssuerCaseFolded => draft(honest.claim("iss", json!("HTTPS://A.example"))),
+        Flaw::IssuerPercentDecoded => draft(honest.claim("iss", json!("https://%61.example"))),
+        Flaw::IssuerUrlNormalised => draft(honest.claim("iss", json!("https://a.example:443"))),
+        Flaw::IssuerTrimmed => draft(honest.claim("iss", json!(" https://a.example"))),
+        Flaw::IssuerUntilNul => draft(honest.claim("iss", json!("https://a.example\0"))),
+        Flaw::IssuerByLine => draft(honest.claim("iss", json!("https://evil.example\nhttps://a.example"))),
+        Flaw::IssuerAsPattern => draft(honest.claim("iss", json!("https://a-example"))),
+        Flaw::IssuerTemplateTrusted => with_tenant(None, "{tenantid}", "t1"),
+        Flaw::IssuerFromHeader => draft(honest.header("iss", json!(A)).claim("iss", json!("https://evil.example"))),
         Flaw::IssuerArray => draft(honest.claim("iss", json!(["https://evil.example", A]))),
         Flaw::MissingIssuerAllowed => draft(honest.without("iss")),
         Flaw::KeyIssuerCheckPassesWithoutIssuer => {
@@ -476,10 +486,13 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::SubjectIgnored => with_issuer(&|issuer| issuer.subjects = texts(&["robot"]), &honest),
         Flaw::SignerIgnored => with_issuer(&|issuer| issuer.signer = Some("s".to_owned()), &honest),
         Flaw::TenantAllowListIgnored => with_tenant(texts(&["t1"]), "t2", "t2"),
+        Flaw::TenantCaseFolded => with_tenant(texts(&["t1"]), "t1", "T1"),
         Flaw::TenantMismatchIgnored => with_tenant(texts(&["t1"]), "t2", "t1"),
         Flaw::AudienceIgnored => draft(honest.claim("aud", json!("https://other.example"))),
         Flaw::AudienceOptional => draft(honest.without("aud")),
         Flaw::AudienceByPrefix => draft(honest.claim("aud", json!("https://mail.example.evil.example"))),
+        Flaw::AudienceSplit => draft(honest.claim("aud", json!("https://other.example https://mail.example"))),
+        Flaw::AudienceWildcard => draft(honest.claim("aud", json!("*"))),
         Flaw::RequiredClaimsIgnored => draft(honest.without("exp")),
         Flaw::ExpiredByAMinute => draft(honest.claim("exp", json!(NOW.0 - 59))),
         Flaw::ExpiryIgnored => draft(honest.claim("exp", json!(1))),
@@ -491,6 +504,9 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         }
         Flaw::NotBeforeIgnored => draft(honest.claim("nbf", json!(NOW.0 + 1))),
         Flaw::NumericStringExp => draft(honest.claim("exp", json!("1"))),
+        Flaw::OnlyWholeDatesRead => draft(honest.claim("exp", json!(1.5))),
+        Flaw::DatesIn32Bits => draft(honest.claim("nbf", json!(1_i64 << 32))),
+        Flaw::MillisecondsGuessed => draft(honest.claim("nbf", json!((NOW.0 - 100_000_000) * 1000))),
         Flaw::TypeIgnored => draft(honest.header("typ", json!("JWT"))),
         Flaw::CritIgnored => draft(honest.header("crit", json!(["ext"])).header("ext", json!(1))),
         Flaw::FlattenedAccepted => {
@@ -499,6 +515,13 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
             let json = json!({"protected": parts[0], "payload": parts[1], "signature": parts[2]});
             only(both.clone(), Token::new(json.to_string()))
         }
+        Flaw::FirstMemberWins => {
+            let header = encode_base64url(honest.header.to_string().as_bytes());
+            let twice = honest.claims.to_string().replacen('}', r#","iss":"https://evil.example"}"#, 1);
+            let input = format!("{header}.{}", encode_base64url(twice.as_bytes()));
+            only(both.clone(), sign_text(&input, &a, "EdDSA"))
+        }
+        Flaw::MemberNamesFolded => draft(honest.without("iss").claim("ISS", json!(A))),
         Flaw::LaxBase64 => only(both.clone(), Token::new(format!("{}==", honest.sign(&a).as_str().unwrap()))),
         Flaw::ReserialisedInput => {
             let signed = honest.sign(&a);
@@ -510,8 +533,10 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::SignatureNotVerified => only(both.clone(), Token::new(format!("{}.AAAA", honest.input()))),
         Flaw::UnsignedIfEmpty => only(both.clone(), Token::new(format!("{}.", honest.input()))),
         Flaw::RejectAll
+        | Flaw::LeewayWraps
         | Flaw::RefusesNoKid
         | Flaw::RefusesPs256
+        | Flaw::SubjectFromUsername
         | Flaw::SwapsSubject
         | Flaw::PanicsOnUnknownIssuer
         | Flaw::HangsOnExpired
@@ -524,13 +549,25 @@ fn includes(greater: Flaw, flaw: Flaw) -> bool {
     match greater {
         Flaw::AcceptAll | Flaw::SignatureNotVerified | Flaw::HangsOnExpired | Flaw::PanicsOnUnknownIssuer => true,
         Flaw::AlgorithmFromHeader => flaw == Flaw::JwkAlgIgnored,
-        Flaw::AudienceIgnored => flaw == Flaw::AudienceByPrefix,
+        Flaw::AudienceIgnored => {
+            matches!(flaw, Flaw::AudienceByPrefix | Flaw::AudienceSplit | Flaw::AudienceWildcard)
+        }
         Flaw::ConvergedByKid => flaw == Flaw::KeyIssuerCheckPassesWithoutIssuer,
         Flaw::ExpiredByAMinute => flaw == Flaw::ExpiryInclusive,
         Flaw::ExpiryIgnored => {
             matches!(flaw, Flaw::ExpiredByAMinute | Flaw::ExpiryInclusive | Flaw::NumericStringExp)
+                || flaw == Flaw::OnlyWholeDatesRead
         }
-        Flaw::IssuerBySubstring => flaw == Flaw::IssuerByPrefix,
+        Flaw::IssuerByPrefix => {
+            matches!(flaw, Flaw::IssuerSlashIgnored | Flaw::IssuerUrlNormalised | Flaw::IssuerUntilNul)
+        }
+        Flaw::IssuerBySubstring => {
+            matches!(flaw, Flaw::IssuerByPrefix | Flaw::IssuerTrimmed | Flaw::IssuerByLine)
+                || includes(Flaw::IssuerByPrefix, flaw)
+        }
+        Flaw::IssuerUrlNormalised => flaw == Flaw::IssuerSlashIgnored,
+        Flaw::MissingIssuerAllowed => flaw == Flaw::MemberNamesFolded,
+        Flaw::NotBeforeIgnored => matches!(flaw, Flaw::DatesIn32Bits | Flaw::MillisecondsGuessed),
         Flaw::SignatureOnlyOverMergedKeys => {
             matches!(flaw, Flaw::ConvergedByKid | Flaw::KeyIssuerCheckPassesWithoutIssuer | Flaw::KidCacheAcrossIssuers)
         }
@@ -563,6 +600,19 @@ fn refusals_and_faults_are_where_they_should_be() {
     let second = honest.clone().claim("sub", json!("bob")).sign(&a);
     let verdict = run(Some(Flaw::SwapsSubject), &[policy(), Present(honest.sign(&a)), Present(second)]);
     assert!(matches!(verdict, Verdict::Accept { identity: Some(who), .. } if who.sub.as_deref() == Some("alice")));
+
+    let named = honest.clone().claim("preferred_username", json!("bob")).sign(&a);
+    let verdict = run(Some(Flaw::SubjectFromUsername), &[policy(), Present(named)]);
+    assert!(matches!(verdict, Verdict::Accept { identity: Some(who), .. } if who.sub.as_deref() == Some("bob")));
+
+    let endless = TrustPolicy { leeway: Some(u64::MAX), ..self::policy(vec![issuer(A, &[&a])]) };
+    assert!(
+        run(None, &[configure(endless.clone()), Present(honest.clone().claim("exp", json!(1)).sign(&a))]).accepted()
+    );
+    assert!(
+        !run(Some(Flaw::LeewayWraps), &[configure(endless), Present(honest.clone().claim("exp", json!(1)).sign(&a))])
+            .accepted()
+    );
 
     let unknown = honest.clone().claim("iss", json!("https://evil.example")).sign(&a);
     let panicked =
