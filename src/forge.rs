@@ -97,6 +97,15 @@ impl Forge {
     /// Where the scenario names what the world does not have, asks for what no forger can do, or for a step or act that
     /// this version does not run.
     pub fn play(&self, scenario: &Scenario, number: u64) -> Result<Vec<Move>, Error> {
+        self.play_as_sent(scenario, number, None)
+    }
+
+    /// The same for a player who hands policies over in another order: the first one as [`TrustPolicy::reordered`] by
+    /// `first`, the next by the number after it. It matters to whoever signs with the text of a JWK Set.
+    ///
+    /// # Errors
+    /// As [`Forge::play`].
+    pub fn play_as_sent(&self, scenario: &Scenario, number: u64, first: Option<u64>) -> Result<Vec<Move>, Error> {
         if scenario.world != self.world.name {
             return Err(Error::Scenario {
                 place: "world".to_owned(),
@@ -106,14 +115,15 @@ impl Forge {
         if let Some(present) = scenario.as_single() {
             let trust = self.trust_at_start(scenario, &present.to, "step 1")?;
             let nonce = Nonce::of(scenario, number);
-            let situation = Situation::start(self, scenario.key_source, nonce);
+            let mut situation = Situation::start(self, scenario.key_source, nonce);
+            situation.orders.extend(first.map(|first| (present.to.clone(), first)));
             let presented = self.present(present, &situation, &mut BTreeMap::new())?;
             return Ok(vec![trust, Move::Present(Box::new(presented))]);
         }
-        self.play_steps(scenario, number)
+        self.play_steps(scenario, number, first)
     }
 
-    fn play_steps(&self, scenario: &Scenario, number: u64) -> Result<Vec<Move>, Error> {
+    fn play_steps(&self, scenario: &Scenario, number: u64, first: Option<u64>) -> Result<Vec<Move>, Error> {
         let mut moves = Vec::new();
         let mut told: BTreeMap<String, Arc<TrustPolicy>> = BTreeMap::new();
         for (index, present) in scenario.presents() {
@@ -132,6 +142,12 @@ impl Forge {
             });
         }
         let mut situation = Situation::start(self, scenario.key_source, Nonce::of(scenario, number));
+        let mut orders = first.map(|first| first..);
+        let mut next_order = || orders.as_mut().and_then(Iterator::next);
+        for happening in &moves {
+            let Move::Trust { party, .. } = happening else { continue };
+            situation.orders.extend(next_order().map(|order| (party.clone(), order)));
+        }
         let mut tokens = BTreeMap::new();
         let mut shown: Vec<(Presentation, usize)> = Vec::new();
         let mut policies: BTreeMap<String, usize> = told.keys().map(|party| (party.clone(), 1)).collect();
@@ -165,6 +181,7 @@ impl Forge {
                         if now != **before {
                             *before = Arc::new(now);
                             *policies.entry(alias.clone()).or_default() += 1;
+                            situation.orders.extend(next_order().map(|order| (alias.clone(), order)));
                             let policy = Arc::clone(before);
                             moves.push(Move::Trust { party: alias.clone(), policy, at: situation.calendar.now() });
                         }
@@ -176,6 +193,19 @@ impl Forge {
             }
         }
         Ok(moves)
+    }
+
+    /// The policy that a relying party was last told, issuers and keys in the order in which it was told them.
+    fn as_last_sent(&self, situation: &Situation, party: &str) -> Option<TrustPolicy> {
+        let known = self.policy(party, situation.key_source).filter(|_| situation.publication == self.start);
+        let policy = match known {
+            Some(policy) => policy.as_ref().clone(),
+            None => {
+                let party = self.world.party(party)?;
+                self.world.policy(party, situation.key_source, &situation.publication, self.calendar)
+            }
+        };
+        Some(situation.orders.get(party).map_or_else(|| policy.clone(), |order| policy.reordered(*order)))
     }
 
     fn trust_at_start(&self, scenario: &Scenario, party: &str, place: &str) -> Result<Move, Error> {
@@ -241,11 +271,20 @@ struct Situation {
     publication: Arc<Publication>,
     calendar: Calendar,
     nonce: Nonce,
+    /// By party, in which order it was last told its policy; absent: as it stands.
+    orders: BTreeMap<String, u64>,
 }
 
 impl Situation {
     fn start(forge: &Forge, key_source: KeySource, nonce: Nonce) -> Self {
-        Situation { step: 0, key_source, publication: Arc::clone(&forge.start), calendar: forge.calendar, nonce }
+        Situation {
+            step: 0,
+            key_source,
+            publication: Arc::clone(&forge.start),
+            calendar: forge.calendar,
+            nonce,
+            orders: BTreeMap::new(),
+        }
     }
 }
 

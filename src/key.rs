@@ -36,6 +36,9 @@ pub enum DerivedKind {
     Secp256k1,
     /// An octet key pair for EdDSA.
     Ed25519,
+    /// An Ed25519 key published as one for key agreement, which must not verify signatures (RFC 8037 section 3.1).
+    #[serde(rename = "X25519")]
+    X25519,
     /// A secret of 64 octets: enough for every hash (RFC 7518 section 3.2).
     #[serde(rename = "long-secret")]
     LongSecret,
@@ -134,7 +137,8 @@ impl PrivateKey {
         match kind {
             DerivedKind::Secret => PrivateKey::secret(octets.to_vec()),
             DerivedKind::ShortSecret => PrivateKey::secret(octets[..8].to_vec()),
-            DerivedKind::Ed25519 => PrivateKey::ed25519(octets),
+            DerivedKind::Ed25519 => PrivateKey::ed25519(octets, "Ed25519"),
+            DerivedKind::X25519 => PrivateKey::ed25519(octets, "X25519"),
             DerivedKind::LongSecret => PrivateKey::secret(derive_long(seed, label, 0, 64)),
             DerivedKind::P256 => PrivateKey::derive_on(Curve::P256, seed, label),
             DerivedKind::P384 => PrivateKey::derive_on(Curve::P384, seed, label),
@@ -173,7 +177,7 @@ impl PrivateKey {
         let (_, der) =
             x509_cert::der::pem::decode_vec(pem.as_bytes()).map_err(|error| KeyError::Pem(error.to_string()))?;
         match ed25519_seed(&der) {
-            Some(seed) => Ok(PrivateKey::ed25519(seed)),
+            Some(seed) => Ok(PrivateKey::ed25519(seed, "Ed25519")),
             None => Err(KeyError::Pem("unknown kind of key".to_owned())),
         }
     }
@@ -184,11 +188,11 @@ impl PrivateKey {
         PrivateKey::of(Material::Oct { k: octets.clone() }, Half::Secret(octets))
     }
 
-    fn ed25519(seed: [u8; 32]) -> Self {
+    fn ed25519(seed: [u8; 32], crv: &str) -> Self {
         // Every 32 octets are an Ed25519 seed (RFC 8032 section 5.1.5).
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("32 octets are a seed");
         let x = pair.public_key().as_ref().to_vec();
-        PrivateKey::of(Material::Okp { crv: "Ed25519".to_owned(), x }, Half::Ed { pair, seed })
+        PrivateKey::of(Material::Okp { crv: crv.to_owned(), x }, Half::Ed { pair, seed })
     }
 
     fn ec(key: EcKey) -> Self {

@@ -8,7 +8,8 @@ mod span;
 mod value;
 
 pub use act::{
-    Act, Donor, Duplicate, KeyHeader, Kid, Mangle, Named, Place, PublicText, Raw, Segment, SetMember, SignWith, Splice,
+    Act, Donor, Duplicate, KeyHeader, Kid, Mangle, Named, Place, PublicForm, PublicText, Raw, Segment, SetMember,
+    SignWith, Splice,
 };
 pub use span::Span;
 pub use value::{Edit, Scalar, Value};

@@ -78,6 +78,8 @@ pub struct Examiner {
     twin_answers: HashMap<(u64, u64), Result<(), String>>,
     configures: u64,
     leaks: Leaks,
+    /// In which order the instance at a site was told its policy.
+    orders: BTreeMap<SiteId, u64>,
     in_hand: InHand,
     seeks_twins: bool,
 }
@@ -106,6 +108,7 @@ impl Examiner {
             twin_answers: HashMap::new(),
             configures: 0,
             leaks: Leaks::default(),
+            orders: BTreeMap::new(),
             in_hand: InHand::default(),
             seeks_twins: true,
         }
@@ -172,6 +175,7 @@ impl Examiner {
     /// Forgets every instance, so that the next token meets a fresh one.
     pub fn forget(&mut self) {
         self.sites.clear();
+        self.orders.clear();
         self.twins.clear();
         self.twin_answers.clear();
     }
@@ -213,8 +217,12 @@ impl Examiner {
     pub fn examine(&mut self, scenario: &Scenario, number: u64) -> Result<Vec<Case>, Error> {
         let bench = self.bench(&scenario.world)?;
         let forge = &bench.forge;
-        let moves = forge.play(scenario, number)?;
-        let alone = scenario.as_single().is_some();
+        let site = scenario.as_single().map(|one| (scenario.world.clone(), one.to.clone(), scenario.key_source));
+        let alone = site.is_some();
+        // The order in which the policy stands, or will stand, with the instance that gets the first token.
+        let standing = site.filter(|site| self.sites.contains_key(site));
+        let order = standing.and_then(|site| self.orders.get(&site).copied()).unwrap_or(self.configures);
+        let moves = forge.play_as_sent(scenario, number, Some(order))?;
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
         let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
         let mut cases = Vec::new();
@@ -271,6 +279,7 @@ impl Examiner {
         if let Some(instance) = self.sites.remove(site) {
             return Some(instance);
         }
+        self.orders.insert(site.clone(), self.configures);
         Some(self.told(None, told.last()?.policy))
     }
 

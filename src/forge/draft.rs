@@ -4,14 +4,13 @@ use super::value::resolve;
 use super::{At, Forge, Situation};
 use crate::error::Error;
 use crate::jose::{
-    Family, Json, Member, Primitive, Serialization, SpelledPart, Spelling, Token, encode_base64url, spell_octets,
-    spell_part,
+    Family, Json, Jwk, JwkSet, Member, Primitive, Serialization, SpelledPart, Spelling, Token, encode_base64url,
+    spell_octets, spell_part,
 };
 use crate::key::{PrivateKey, public_text};
-use crate::policy::KeySource;
 use crate::provenance::{Jws, Part, Presented, Provenance, SigningEvent};
 use crate::scenario::{
-    Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, Raw, Segment, SetMember, SignWith, Span, Splice,
+    Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, PublicForm, Raw, Segment, SetMember, SignWith, Span, Splice,
 };
 use crate::world::{Key, World};
 use std::cell::OnceCell;
@@ -209,7 +208,7 @@ impl Draft {
                     let value = value(self, wanted)?;
                     add(members(&mut self.header, place)?, Member::new(name, value), *at);
                 }
-                Act::SignWith(sign) => self.sign_with(forge, situation, sign, place)?,
+                Act::SignWith(sign) => self.sign_with(forge, situation, party, sign, place)?,
                 Act::StripSignature {} => self.signature = Some(Vec::new()),
                 Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, place)?,
                 Act::EmbedKey { r#as: KeyHeader::Jwk, key } => {
@@ -284,7 +283,14 @@ impl Draft {
         Ok(())
     }
 
-    fn sign_with(&mut self, forge: &Forge, situation: &Situation, sign: &SignWith, place: At) -> Result<(), Error> {
+    fn sign_with(
+        &mut self,
+        forge: &Forge,
+        situation: &Situation,
+        party: &str,
+        sign: &SignWith,
+        place: At,
+    ) -> Result<(), Error> {
         let world = forge.world();
         let wrong = |problem: String| Error::Scenario { place: place.to_string(), problem };
         let alias = sign.secret.as_ref().map_or_else(|| sign.key.as_ref().unwrap_or(&self.key), |secret| &secret.of);
@@ -300,14 +306,13 @@ impl Draft {
         let public;
         let (private, alg) = match &sign.secret {
             Some(secret) => {
-                let kid = published_kid(situation, key);
-                let mut jwk = world.published_jwk(key, kid.as_deref(), situation.calendar);
-                if situation.key_source == KeySource::Converged && key.names_issuer {
-                    // The text as the relying party has it: in a converged set every key says whose it is.
-                    let owner = key.owner.as_ref().and_then(|owner| world.issuer(owner));
-                    jwk.issuer = owner.map(|owner| owner.name.clone());
-                }
-                let text = public_text(&jwk, secret.layout).map_err(|error| wrong(error.to_string()))?;
+                let text = match &secret.form {
+                    PublicForm::Text(text) => text.clone().into_bytes(),
+                    PublicForm::Layout(layout) => {
+                        let (jwk, set) = as_last_sent(forge, situation, party, key);
+                        public_text(&jwk, &set, *layout).map_err(|error| wrong(error.to_string()))?
+                    }
+                };
                 public = PrivateKey::secret(text);
                 let alg = asked.unwrap_or(Primitive::HS256);
                 if alg.family() != Family::Hmac {
@@ -480,6 +485,29 @@ impl Draft {
 fn own_algorithm(key: &Key, allowed: &[String]) -> Primitive {
     let fits = key.signs.iter().find(|alg| allowed.iter().any(|name| name == alg.name()));
     fits.copied().unwrap_or(key.signs[0])
+}
+
+/// A key's JWK and the set that it stands in, as the relying party was last told them; where it was not told, as they are
+/// published.
+fn as_last_sent(forge: &Forge, situation: &Situation, party: &str, key: &Key) -> (Jwk, JwkSet) {
+    let world = forge.world();
+    let owner = key.owner.as_ref().and_then(|owner| world.issuer(owner)).map(|issuer| &issuer.name);
+    let policy = forge.as_last_sent(situation, party);
+    let issuers = policy.iter().flat_map(|policy| &policy.issuers);
+    // A key of the same material may be listed for others too: its owner's listing comes first.
+    let (own, others): (Vec<_>, Vec<_>) = issuers.partition(|issuer| Some(&issuer.issuer) == owner);
+    let per_issuer = own.into_iter().chain(others).filter_map(|issuer| issuer.jwks.as_ref());
+    let converged = policy.iter().filter_map(|policy| policy.converged_jwks.as_ref());
+    for set in per_issuer.chain(converged) {
+        let is_it = |jwk: &&Jwk| jwk.material == key.jwk.material;
+        let owned = set.keys.iter().filter(is_it).find(|jwk| jwk.issuer.as_ref() == owner);
+        if let Some(jwk) = owned.or_else(|| set.keys.iter().find(is_it)) {
+            return (jwk.clone(), set.clone());
+        }
+    }
+    let jwk = world.published_jwk(key, published_kid(situation, key).as_deref(), situation.calendar);
+    let set = JwkSet { keys: vec![jwk.clone()] };
+    (jwk, set)
 }
 
 fn published_kid(situation: &Situation, key: &Key) -> Option<String> {

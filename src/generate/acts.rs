@@ -2,7 +2,7 @@
 
 use crate::jose::{Layout, Spelling};
 use crate::scenario::{
-    Act, Donor, KeyHeader, Kid, Mangle, Named, PublicText, Raw, Segment, SetMember, SignWith, Splice, Value,
+    Act, Donor, KeyHeader, Kid, Mangle, Named, PublicForm, PublicText, Raw, Segment, SetMember, SignWith, Splice, Value,
 };
 use crate::world::Key;
 
@@ -28,8 +28,13 @@ pub(super) fn sign_now() -> Act {
 }
 
 pub(super) fn sign_public_text(key: &Key, layout: Layout, alg: Option<&str>) -> Act {
-    let secret = Some(PublicText { of: key.alias.clone(), layout });
-    Act::SignWith(SignWith { key: None, secret, alg: alg.map(str::to_owned), kid: Kid::Own })
+    sign_secret(key, PublicForm::Layout(layout), alg, Kid::Own)
+}
+
+/// HMAC keyed with something that everybody knows.
+pub(super) fn sign_secret(key: &Key, form: PublicForm, alg: Option<&str>, kid: Kid) -> Act {
+    let secret = Some(PublicText { of: key.alias.clone(), form });
+    Act::SignWith(SignWith { key: None, secret, alg: alg.map(str::to_owned), kid })
 }
 
 pub(super) fn strip() -> Act {

@@ -11,6 +11,7 @@ mod identity;
 mod issuer_name;
 mod key_scope;
 mod lifecycle;
+mod public_text;
 mod replay;
 mod signature;
 mod state;
@@ -59,6 +60,7 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         lifecycle::CLASSES,
         state::CLASSES,
         replay::CLASSES,
+        public_text::CLASSES,
         algorithm::CLASSES,
         identity::CLASSES,
         issuer_name::CLASSES,

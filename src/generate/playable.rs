@@ -3,8 +3,8 @@
 
 use crate::jose::{Family, Layout, Material, Primitive, Serialization};
 use crate::scenario::{
-    Act, Honest, KeyHeader, Kid, MAX_ACTS, MAX_DEPTH, MAX_STEPS, Present, Raw, Scalar, Scenario, Segment, SignWith,
-    Splice, Step, Value,
+    Act, Honest, KeyHeader, Kid, MAX_ACTS, MAX_DEPTH, MAX_STEPS, Present, PublicForm, Raw, Scalar, Scenario, Segment,
+    SignWith, Splice, Step, Value,
 };
 use crate::world::{Key, Party, Publication, World};
 use std::collections::BTreeMap;
@@ -159,7 +159,10 @@ impl Player<'_> {
         match (&sign.secret, &sign.key) {
             (Some(_), Some(_)) => None,
             (Some(secret), None) => {
-                is(has_layout(self.world.key(&secret.of)?, secret.layout))?;
+                let key = self.world.key(&secret.of)?;
+                if let PublicForm::Layout(layout) = secret.form {
+                    is(has_layout(key, layout))?;
+                }
                 let alg = sign.alg.as_deref().unwrap_or("HS256");
                 is(Primitive::from_name(alg)?.family() == Family::Hmac)
             }
@@ -225,19 +228,35 @@ fn can_sign(key: &Key, alg: Option<&str>) -> bool {
 }
 
 fn fits(key: &Key, alg: Option<&str>) -> bool {
-    // A curve signs by the hash of another's algorithm too.
-    let on_a_curve = matches!(key.jwk.material, Material::Ec { .. });
-    let fits = |alg: Primitive| key.jwk.material.fits(alg) || (on_a_curve && alg.family() == Family::Ecdsa);
+    // A curve signs by the hash of another's algorithm too, and a key listed for agreement can sign.
+    let fits = |alg: Primitive| match (&key.jwk.material, alg.family()) {
+        (Material::Ec { .. }, Family::Ecdsa) | (Material::Okp { .. }, Family::EdDsa) => true,
+        (material, _) => material.fits(alg),
+    };
     alg.is_none_or(|name| Primitive::from_name(name).is_some_and(fits))
 }
 
 /// Whether the public half of the key can be written in that layout.
 pub(super) fn has_layout(key: &Key, layout: Layout) -> bool {
-    match (&key.jwk.material, layout) {
-        (_, Layout::Kid) => key.jwk.kid.is_some(),
-        (_, Layout::Empty) | (Material::Rsa { .. }, _) => true,
-        (Material::Oct { .. }, _) | (_, Layout::Pkcs1Pem) => false,
-        (Material::Ec { crv, .. }, Layout::Openssh) => crv != "secp256k1",
-        (Material::Ec { .. } | Material::Okp { .. }, _) => true,
+    let jwk = &key.jwk;
+    match (&jwk.material, layout) {
+        (_, Layout::Kid | Layout::Path) => jwk.kid.is_some(),
+        (_, Layout::Alg) => jwk.alg.is_some(),
+        (_, Layout::Empty | Layout::Kty) => true,
+        (Material::Oct { .. }, _) => false,
+        (_, Layout::CertificatePem | Layout::CertificateDer | Layout::X5c) => !jwk.x5c.is_empty(),
+        (Material::Rsa { .. }, layout) => layout != Layout::Point,
+        (
+            _,
+            Layout::Pkcs1Pem
+            | Layout::Pkcs1PemTrimmed
+            | Layout::Pkcs1PemCrlf
+            | Layout::Pkcs1PemLeadingNewline
+            | Layout::Pkcs1Der
+            | Layout::Exponent,
+        ) => false,
+        (Material::Ec { crv, .. }, Layout::Openssh | Layout::OpensshNewline) => crv != "secp256k1",
+        (Material::Ec { .. }, _) => true,
+        (Material::Okp { .. }, layout) => layout != Layout::Point,
     }
 }

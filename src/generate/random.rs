@@ -9,8 +9,8 @@ use super::site::{Site, is_secret};
 use crate::jose::{Layout, Primitive, Serialization, Spelling};
 use crate::policy::Replay;
 use crate::scenario::{
-    Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, PolicyAct, Present, PublicText, Raw, Scenario,
-    Segment, SetMember, SignWith, Span, Splice, Step,
+    Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, PolicyAct, Present, PublicForm, PublicText,
+    Raw, Scenario, Segment, SetMember, SignWith, Span, Splice, Step,
 };
 use crate::world::{Key, Publication};
 use arbitrary::{Result, Unstructured};
@@ -271,8 +271,8 @@ fn sign_with(u: &mut Unstructured<'_>, scene: Scene<'_, '_>) -> Result<SignWith>
         let keys: Vec<_> = world.keys.iter().filter(|key| key.owner.is_some() && !is_secret(key)).collect();
         if !keys.is_empty() {
             let key = *u.choose(&keys)?;
-            let layouts: Vec<_> = Layout::ALL.into_iter().filter(|&layout| has_layout(key, layout)).collect();
-            let secret = PublicText { of: key.alias.clone(), layout: *u.choose(&layouts)? };
+            let layouts: Vec<_> = Layout::ALL.iter().copied().filter(|&layout| has_layout(key, layout)).collect();
+            let secret = PublicText { of: key.alias.clone(), form: PublicForm::Layout(*u.choose(&layouts)?) };
             let alg = if chance(u, 1, 4)? { Some((*u.choose(&["HS384", "HS512"])?).to_owned()) } else { None };
             return Ok(SignWith { key: None, secret: Some(secret), alg, kid });
         }
@@ -289,9 +289,7 @@ fn sign_with(u: &mut Unstructured<'_>, scene: Scene<'_, '_>) -> Result<SignWith>
 fn algorithm(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, key: &Key) -> Result<Option<String>> {
     let named = |alg: Primitive| (alg != key.signs[0]).then(|| alg.name().to_owned());
     if chance(u, 1, 6)? {
-        let names = ["RS256", "PS256", "RS512", "PS384", "ES256", "EdDSA", "HS256", "HS512"];
-        let fitting =
-            names.iter().filter_map(|name| Primitive::from_name(name)).filter(|&alg| key.jwk.material.fits(alg));
+        let fitting = Primitive::ALL.into_iter().filter(|&alg| key.jwk.material.fits(alg));
         return Ok(named(*u.choose(&fitting.collect::<Vec<_>>())?));
     }
     let claimed = scene.site.claimable().find(|trust| trust.issuer.alias == scene.honest.issuer);

@@ -1,41 +1,78 @@
 //! The public half of a key as the texts and octets that applications keep it in, to be tried as HMAC secrets.
 
 use super::KeyError;
-use crate::jose::{Jwk, JwkSet, Layout, Material, encode_base64};
+use crate::jose::{Jwk, JwkSet, Layout, Material, encode_base64, encode_base64url};
 use rsa::pkcs1::EncodeRsaPublicKey as _;
 use rsa::pkcs8::EncodePublicKey as _;
 
-/// The public half of this key, written in that layout.
+/// What is public of this key, written in that layout; `set` is the JWK Set that it stands in.
 ///
 /// # Errors
-/// Where the key has no such form: a secret has none at all but `jwk`'s metadata, PKCS#1 is for RSA only.
-pub fn public_text(jwk: &Jwk, layout: Layout) -> Result<Vec<u8>, KeyError> {
+/// Where the key has no such form: PKCS#1 is for RSA only, and of a secret nothing is public but how it is called.
+pub fn public_text(jwk: &Jwk, set: &JwkSet, layout: Layout) -> Result<Vec<u8>, KeyError> {
     let unfit = || KeyError::Layout { kty: jwk.material.kty(), layout };
-    if matches!(jwk.material, Material::Oct { .. }) && !matches!(layout, Layout::Kid | Layout::Empty) {
+    let named = matches!(layout, Layout::Kid | Layout::Path | Layout::Kty | Layout::Alg | Layout::Empty);
+    if matches!(jwk.material, Material::Oct { .. }) && !named {
         return Err(unfit());
     }
     let spki = || spki_der(&jwk.material).ok_or_else(unfit);
     let pem = || Ok(armoured("PUBLIC KEY", &spki()?));
+    let pkcs1 = || pkcs1_der(&jwk.material).ok_or_else(unfit);
+    let pkcs1_pem = || Ok(armoured("RSA PUBLIC KEY", &pkcs1()?));
+    let line = || openssh(&jwk.material).ok_or_else(unfit);
+    let certificate = || jwk.x5c.first().ok_or_else(unfit);
+    let numbers = || numbers(&jwk.material).ok_or_else(unfit);
     Ok(match layout {
         Layout::SpkiPem => pem()?.into_bytes(),
         Layout::SpkiPemTrimmed => pem()?.trim_end().as_bytes().to_vec(),
         Layout::SpkiPemCrlf => pem()?.replace('\n', "\r\n").into_bytes(),
         Layout::SpkiPemLeadingNewline => format!("\n{}", pem()?).into_bytes(),
         Layout::SpkiPemComment => format!("# public key\n{}", pem()?).into_bytes(),
-        Layout::Pkcs1Pem => armoured("RSA PUBLIC KEY", &pkcs1_der(&jwk.material).ok_or_else(unfit)?).into_bytes(),
-        Layout::Openssh => openssh(&jwk.material).ok_or_else(unfit)?.into_bytes(),
+        Layout::SpkiPemOneLine => {
+            let text = encode_base64(&spki()?);
+            format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n").into_bytes()
+        }
+        Layout::SpkiBase64 => encode_base64(&spki()?).into_bytes(),
+        Layout::Pkcs1Pem => pkcs1_pem()?.into_bytes(),
+        Layout::Pkcs1PemTrimmed => pkcs1_pem()?.trim_end().as_bytes().to_vec(),
+        Layout::Pkcs1PemCrlf => pkcs1_pem()?.replace('\n', "\r\n").into_bytes(),
+        Layout::Pkcs1PemLeadingNewline => format!("\n{}", pkcs1_pem()?).into_bytes(),
+        Layout::Openssh => line()?.into_bytes(),
+        Layout::OpensshNewline => format!("{}\n", line()?).into_bytes(),
         Layout::Der => spki()?,
+        Layout::Pkcs1Der => pkcs1()?,
+        Layout::CertificatePem => armoured("CERTIFICATE", certificate()?).into_bytes(),
+        Layout::CertificateDer => certificate()?.clone(),
+        Layout::X5c => encode_base64(certificate()?).into_bytes(),
         Layout::Jwk => serde_json::to_vec(jwk).map_err(|_| unfit())?,
-        Layout::Jwks => serde_json::to_vec(&JwkSet { keys: vec![jwk.clone()] }).map_err(|_| unfit())?,
-        Layout::Modulus => match &jwk.material {
-            Material::Rsa { n, .. } => n.clone(),
-            Material::Ec { x, y, .. } => [x.as_slice(), y].concat(),
-            Material::Okp { x, .. } => x.clone(),
-            Material::Oct { .. } => return Err(unfit()),
+        Layout::Jwks => serde_json::to_vec(set).map_err(|_| unfit())?,
+        Layout::JwksAlone => serde_json::to_vec(&JwkSet { keys: vec![jwk.clone()] }).map_err(|_| unfit())?,
+        Layout::Modulus => numbers()?.concat(),
+        Layout::ModulusText => numbers()?.first().map(|first| encode_base64url(first)).ok_or_else(unfit)?.into_bytes(),
+        Layout::Exponent => match &jwk.material {
+            Material::Rsa { e, .. } => e.clone(),
+            _ => return Err(unfit()),
         },
+        Layout::Point => match &jwk.material {
+            Material::Ec { x, y, .. } => [&[4], x.as_slice(), y].concat(),
+            _ => return Err(unfit()),
+        },
+        Layout::Kty => jwk.material.kty().as_bytes().to_vec(),
+        Layout::Alg => jwk.alg.clone().ok_or_else(unfit)?.into_bytes(),
         Layout::Kid => jwk.kid.clone().ok_or_else(unfit)?.into_bytes(),
+        Layout::Path => format!("{}.pem", jwk.kid.as_ref().ok_or_else(unfit)?).into_bytes(),
         Layout::Empty => Vec::new(),
     })
+}
+
+/// The modulus, or the coordinates.
+fn numbers(material: &Material) -> Option<Vec<&[u8]>> {
+    match material {
+        Material::Rsa { n, .. } => Some(vec![n]),
+        Material::Ec { x, y, .. } => Some(vec![x, y]),
+        Material::Okp { x, .. } => Some(vec![x]),
+        Material::Oct { .. } => None,
+    }
 }
 
 fn rsa_key(material: &Material) -> Option<rsa::RsaPublicKey> {
@@ -125,23 +162,60 @@ mod tests {
     use super::*;
     use crate::key::{DerivedKind, PrivateKey, public_from_pem};
 
-    #[test]
-    fn every_layout_is_another_text_and_the_pem_reads_back() {
-        let pem_file = include_str!("../world/keys/rsa-3.pem");
-        let mut jwk = Jwk::new(PrivateKey::from_pem(pem_file).unwrap().material().clone());
+    /// What a key of every kind has, with everything that a JWK can say of it.
+    fn listed(material: Material) -> (Jwk, JwkSet) {
+        let (_, der) =
+            x509_cert::der::pem::decode_vec(include_str!("../world/keys/rsa-2.cert.pem").as_bytes()).unwrap();
+        let mut jwk = Jwk::new(material).with_certificates(vec![der]).unwrap();
         jwk.kid = Some("some-kid".to_owned());
-        let mut texts: Vec<_> = Layout::ALL.iter().map(|&layout| public_text(&jwk, layout).unwrap()).collect();
-        let spki = String::from_utf8(texts[0].clone()).unwrap();
-        assert_eq!(public_from_pem(&spki).unwrap(), jwk.material);
-        texts.sort();
-        texts.dedup();
-        assert_eq!(texts.len(), Layout::ALL.len());
+        jwk.alg = Some("some-alg".to_owned());
+        let other = Jwk::new(PrivateKey::derive(DerivedKind::P256, 0, "other").material().clone());
+        (jwk.clone(), JwkSet { keys: vec![other, jwk] })
+    }
+
+    fn texts(jwk: &Jwk, set: &JwkSet) -> Vec<(Layout, Vec<u8>)> {
+        Layout::ALL.iter().filter_map(|&layout| Some((layout, public_text(jwk, set, layout).ok()?))).collect()
     }
 
     #[test]
-    fn a_secret_has_no_public_text() {
-        let jwk = Jwk::new(PrivateKey::derive(DerivedKind::Secret, 0, "s").material().clone());
-        assert!(public_text(&jwk, Layout::Jwk).is_err());
-        assert!(public_text(&jwk, Layout::SpkiPem).is_err());
+    fn every_layout_that_a_key_has_is_another_text_and_the_pem_reads_back() {
+        let rsa = PrivateKey::from_pem(include_str!("../world/keys/rsa-3.pem")).unwrap();
+        let derived = |kind| PrivateKey::derive(kind, 0, "k");
+        let kinds = [DerivedKind::P256, DerivedKind::P384, DerivedKind::P521, DerivedKind::Secp256k1];
+        let counts = [(rsa, 29)]
+            .into_iter()
+            .chain(kinds.map(|kind| (derived(kind), if kind == DerivedKind::Secp256k1 { 22 } else { 24 })))
+            .chain([(derived(DerivedKind::Ed25519), 22), (derived(DerivedKind::Secret), 5)]);
+        for (key, count) in counts {
+            let (jwk, set) = listed(key.material().clone());
+            let texts = texts(&jwk, &set);
+            assert_eq!(texts.len(), count, "{:?}", jwk.material);
+            if let Some((_, pem)) = texts.iter().find(|(layout, _)| *layout == Layout::SpkiPem)
+                && !matches!(jwk.material, Material::Okp { .. })
+            {
+                assert_eq!(public_from_pem(std::str::from_utf8(pem).unwrap()).unwrap(), jwk.material);
+            }
+            let distinct: std::collections::BTreeSet<_> = texts.iter().map(|(_, text)| text).collect();
+            assert_eq!(distinct.len(), count, "{:?}", jwk.material);
+        }
+    }
+
+    #[test]
+    fn of_a_secret_nothing_is_public_but_its_names() {
+        let (jwk, set) = listed(PrivateKey::derive(DerivedKind::Secret, 0, "s").material().clone());
+        assert!(public_text(&jwk, &set, Layout::Jwk).is_err());
+        assert!(public_text(&jwk, &set, Layout::SpkiPem).is_err());
+        let Material::Oct { k } = &jwk.material else { unreachable!() };
+        for (layout, text) in texts(&jwk, &set) {
+            assert!(!text.windows(8).any(|window| window == &k[..8]), "{layout:?}");
+        }
+    }
+
+    #[test]
+    fn an_openssh_line_is_as_ssh_keygen_writes_it() {
+        // RFC 8037 appendix A.2 as RFC 8709 section 4 writes it.
+        let x = crate::jose::decode_base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let line = openssh(&Material::Okp { crv: "Ed25519".to_owned(), x }).unwrap();
+        assert_eq!(line, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea");
     }
 }

@@ -104,14 +104,56 @@ impl Kid {
     }
 }
 
-/// The public text of a key, used as an HMAC secret (the confusion of RFC 8725 section 2.1).
+/// What everybody knows, used as an HMAC secret (the confusion of RFC 8725 section 2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "PublicTextWire", into = "PublicTextWire")]
 pub struct PublicText {
-    /// The key.
+    /// The key that it has to do with: `kid` is its own unless something else is said.
     pub of: String,
-    /// How its public half is written.
-    pub layout: Layout,
+    /// What it is.
+    pub form: PublicForm,
+}
+
+/// Where a public text comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PublicForm {
+    /// The public half of the key, written so.
+    Layout(Layout),
+    /// These very characters.
+    Text(String),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublicTextWire {
+    of: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<Layout>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl From<PublicText> for PublicTextWire {
+    fn from(public: PublicText) -> Self {
+        let (layout, text) = match public.form {
+            PublicForm::Layout(layout) => (Some(layout), None),
+            PublicForm::Text(text) => (None, Some(text)),
+        };
+        PublicTextWire { of: public.of, layout, text }
+    }
+}
+
+impl TryFrom<PublicTextWire> for PublicText {
+    type Error = &'static str;
+
+    fn try_from(wire: PublicTextWire) -> Result<Self, Self::Error> {
+        let form = match (wire.layout, wire.text) {
+            (Some(layout), None) => PublicForm::Layout(layout),
+            (None, Some(text)) => PublicForm::Text(text),
+            _ => return Err("secret needs either `layout` or `text`"),
+        };
+        Ok(PublicText { of: wire.of, form })
+    }
 }
 
 /// A member to set.

@@ -2,7 +2,7 @@
 
 use super::{Issuer, Key, Party, PartyIssuer, Subject, Tenant, World, label};
 use crate::error::Error;
-use crate::jose::{Jwk, Primitive};
+use crate::jose::{Family, Jwk, Primitive};
 use crate::key::{DerivedKind, Memo, PrivateKey, derive_octets, public_from_pem};
 use crate::policy::{KeySource, Replay, TENANT_PLACE};
 use crate::scenario::Span;
@@ -282,7 +282,8 @@ impl Reader<'_> {
         if signs.is_empty() {
             return Err(self.wrong(&format!("{place}.signs"), "name at least one algorithm".to_owned()));
         }
-        if let Some(unfit) = signs.iter().find(|alg| !jwk.material.fits(**alg)) {
+        let misused = |alg: &Primitive| written.derive == Some(DerivedKind::X25519) && alg.family() == Family::EdDsa;
+        if let Some(unfit) = signs.iter().find(|alg| !jwk.material.fits(**alg) && !misused(alg)) {
             return Err(
                 self.wrong(&format!("{place}.signs"), format!("a {} key cannot sign {unfit}", jwk.material.kty()))
             );

@@ -1,11 +1,13 @@
 //! Algorithm: the token says how it wants to be verified, and must not be believed.
 
 use super::Class;
-use crate::generate::acts::{drop_header, json, mangle, set_header, sign_now, sign_public_text, strip};
-use crate::generate::site::{Site, Trust, is_rsa, is_secret};
-use crate::jose::{Family, Hash, Layout, Primitive};
+use crate::generate::acts::{drop_header, json, mangle, set_header, sign_now, splice, strip};
+use crate::generate::site::{Site, Trust, is_secret, permits_signing};
+use crate::jose::{Family, Hash, Material, Primitive};
 use crate::rule::Rule;
-use crate::scenario::{Act, Kid, Mangle, PublicText, Scenario, SignWith, Value};
+use crate::scenario::{
+    Act, Donor, Duplicate, Honest, Kid, Mangle, Place, PolicyAct, Scenario, Segment, SignWith, Step, Value,
+};
 use crate::world::Key;
 
 pub(super) const CLASSES: &[Class] = &[
@@ -14,16 +16,20 @@ pub(super) const CLASSES: &[Class] = &[
         title: "The token is unsigned and says so: `alg` is `none`, in every mix of upper and lower case.",
         aims: Some(Rule::SignatureMatches),
         source: "RFC 8725 sections 2.1 and 3.2; RFC 7518 section 3.6; CVE-2021-22160",
-        build: |site| unsigned(site, &["none", "None", "NONE", "nOnE"]),
+        build: |site| unsigned(site, &["none", "None", "NONE", "nOnE", "noNE"]),
     },
     Class {
         id: "AL-02",
-        title: "`alg` is `none` and a signature stands there all the same: the original one, one over `none`, or zeros.",
+        title: "`alg` is `none` and a signature stands there all the same: the original one, one over `none`, another token's, or zeros.",
         aims: Some(Rule::SignatureMatches),
         source: "RFC 7518 section 3.6 (`none` goes with an empty signature); RFC 8725 section 3.2",
         build: |site| {
             let none = || set_header("alg", Value::text("none"));
-            tokens(site, &[vec![sign_now(), none()], vec![none()], vec![sign_now(), none(), mangle(Mangle::Zero)]])
+            let of_another =
+                |trust: Trust<'_>| splice(Segment::Signature, Donor { honest: trust.honest(), acts: Vec::new() });
+            let fixed = [vec![sign_now(), none()], vec![none()], vec![sign_now(), none(), mangle(Mangle::Zero)]];
+            let others = site.first().flat_map(|trust| trust.tokens([vec![sign_now(), none(), of_another(trust)]]));
+            tokens(site, &fixed).into_iter().chain(others).collect()
         },
     },
     Class {
@@ -31,7 +37,11 @@ pub(super) const CLASSES: &[Class] = &[
         title: "The token is unsigned and `alg` is almost `none`: with spaces, a NUL, or a letter of another script.",
         aims: Some(Rule::SignatureMatches),
         source: "RFC 8725 sections 2.1 and 3.2; RFC 7515 section 4.1.1 (names are case-sensitive text)",
-        build: |site| unsigned(site, &[" none", "none ", "none\u{0}", "n\u{43e}ne"]),
+        build: |site| {
+            let almost = [" none", "none ", "none\t", "none\n", "none\u{0}", "n\u{43e}ne", "\u{ff4e}one"];
+            let signed = almost.map(|name| vec![set_header("alg", Value::text(name))]);
+            unsigned(site, &almost).into_iter().chain(tokens(site, &signed)).collect()
+        },
     },
     Class {
         id: "AL-04",
@@ -41,21 +51,11 @@ pub(super) const CLASSES: &[Class] = &[
         build: no_algorithm,
     },
     Class {
-        id: "AL-06",
-        title: "HMAC keyed with the text of the issuer's RSA public key, in each layout that applications keep it in.",
-        aims: Some(Rule::KeyBelongsToIssuer),
-        source: "RFC 8725 section 2.1; CVE-2015-9235; CVE-2016-5431; CVE-2017-11424",
-        build: |site| public_text_as_secret(site, &Layout::ALL, is_rsa),
-    },
-    Class {
-        id: "AL-08",
-        title: "HMAC keyed with the text of the issuer's elliptic-curve or Edwards-curve public key.",
-        aims: Some(Rule::KeyBelongsToIssuer),
-        source: "RFC 8725 section 2.1; CVE-2022-29217",
-        build: |site| {
-            let layouts = [Layout::SpkiPem, Layout::Openssh, Layout::Der, Layout::Jwk, Layout::Jwks, Layout::Modulus];
-            public_text_as_secret(site, &layouts, |key| !is_rsa(key))
-        },
+        id: "AL-05",
+        title: "`alg` is the right name in other letters, or with white space or a NUL at an end, over an honest signature.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7515 section 4.1.1 (`alg` is a case-sensitive string); RFC 8725 section 3.1",
+        build: |site| by_honest_keys(site, respelled),
     },
     Class {
         id: "AL-09",
@@ -65,6 +65,27 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| {
             other_algorithms(site, |_| true, |key| key.signs.first().into_iter().filter_map(other_padding).collect())
         },
+    },
+    Class {
+        id: "AL-10",
+        title: "`alg` is one that the issuer may use, and its own key signed by another hash or padding of RSA, or another hash of HMAC.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7515 section 5.2; RFC 7518 sections 3.2, 3.3 and 3.5; RFC 8725 section 3.1",
+        build: |site| by_honest_keys(site, computed_otherwise),
+    },
+    Class {
+        id: "AL-11",
+        title: "The issuer's own key signs by the algorithm of another curve than the key is on.",
+        aims: Some(Rule::KeyAcceptable),
+        source: "RFC 7518 section 3.4; RFC 8812 section 3.2; RFC 8725 section 3.5",
+        build: |site| by_honest_keys(site, on_the_wrong_curve),
+    },
+    Class {
+        id: "AL-12",
+        title: "A key listed for key agreement (X25519) signs by EdDSA: as an Ed25519 key its octets would verify.",
+        aims: Some(Rule::KeyAcceptable),
+        source: "RFC 8037 sections 2 and 3.1; RFC 8725 section 3.1",
+        build: |site| site.trusts().flat_map(agreement_key).collect(),
     },
     Class {
         id: "AL-13",
@@ -77,18 +98,64 @@ pub(super) const CLASSES: &[Class] = &[
         id: "AL-14",
         title: "The key's JWK names no algorithm, and the token picks one that the party does not allow.",
         aims: Some(Rule::AlgorithmAllowed),
-        source: "RFC 8725 section 3.1",
+        source: "RFC 8725 section 3.1; RFC 7517 section 4.4 (`alg` is optional); CVE-2026-22818",
         build: |site| {
-            let named = |names: &[&str]| names.iter().filter_map(|name| Primitive::from_name(name)).collect();
-            other_algorithms(site, |key| key.jwk.alg.is_none(), move |_| named(&["RS512"]))
+            let any = |key: &Key| Primitive::ALL.into_iter().filter(|alg| key.jwk.material.fits(*alg)).collect();
+            other_algorithms(site, |key| key.jwk.alg.is_none(), any)
         },
     },
     Class {
-        id: "AL-18",
-        title: "HMAC keyed with nothing, under the `kid` of a key, under one that nobody has, and under none.",
+        id: "AL-15",
+        title: "The issuer's own key signs by the same kind of algorithm with another hash, which the party does not allow.",
+        aims: Some(Rule::AlgorithmAllowed),
+        source: "RFC 8725 sections 3.1 and 3.2",
+        build: |site| other_algorithms(site, |_| true, |key| key.signs.first().map(other_hashes).unwrap_or_default()),
+    },
+    Class {
+        id: "AL-16",
+        title: "`alg` is a name that nobody has registered for this, or not yet: what is not known must not count as verified.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7515 sections 4.1.1 and 5.2; RFC 8725 section 3.1; CVE-2026-23993",
+        build: |site| unknown(site, &UNKNOWN),
+    },
+    Class {
+        id: "AL-17",
+        title: "`alg` is one for encryption, in a token of three parts.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7515 section 9; RFC 7516 section 9; RFC 7518 section 4.1",
+        build: |site| unknown(site, &ENCRYPTION),
+    },
+    Class {
+        id: "AL-20",
+        title: "`alg` stands twice, and by the last one, which may be meant, the signature is none.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7515 section 4 (refuse duplicates, or take the last); RFC 8725 section 2.4",
+        build: |site| {
+            let twice = |at| Act::DuplicateHeader(Duplicate { name: "alg".to_owned(), value: Value::text("none"), at });
+            tokens(
+                site,
+                &[
+                    vec![twice(Place::Last)],
+                    vec![twice(Place::Last), strip()],
+                    vec![twice(Place::First), strip()],
+                    vec![sign_now(), twice(Place::Last), strip()],
+                ],
+            )
+        },
+    },
+    Class {
+        id: "AL-22",
+        title: "`kid` names a key pair of the issuer's and the signature is by somebody else's secret; or it names a secret, and a key pair signed.",
         aims: Some(Rule::KeyBelongsToIssuer),
-        source: "RFC 7518 section 3.2; CVE-2026-45363",
-        build: |site| site.claimable().flat_map(empty_secret).collect(),
+        source: "RFC 8725 sections 2.1 and 3.1; RFC 7515 section 4.1.4 (`kid` is a hint); RFC 7517 section 4.1",
+        build: |site| site.claimable().flat_map(other_kind).collect(),
+    },
+    Class {
+        id: "AL-24",
+        title: "The list of an issuer's algorithms becomes empty: that means none, and not any.",
+        aims: Some(Rule::AlgorithmAllowed),
+        source: "RFC 8725 section 3.1 (only the supported set may be used)",
+        build: |site| site.trusts().map(nothing_allowed).collect(),
     },
 ];
 
@@ -107,31 +174,6 @@ fn no_algorithm(site: Site<'_>) -> Vec<Scenario> {
     let mut lists = vec![vec![drop_header("alg")], vec![drop_header("alg"), strip()]];
     lists.extend(values.into_iter().map(|value| vec![set_header("alg", value)]));
     site.first().flat_map(|trust| trust.tokens(lists.clone())).collect()
-}
-
-/// The text of the issuer's first key in service as an HS256 secret, and the plainest as one for the longer hashes; for
-/// further issuers with such keys the plainest has to do.
-fn public_text_as_secret(site: Site<'_>, layouts: &[Layout], wanted: fn(&Key) -> bool) -> Vec<Scenario> {
-    let mut scenarios = Vec::new();
-    for trust in site.claimable() {
-        let key = trust.claimed_keys().into_iter().find(|key| wanted(key) && !is_secret(key));
-        let Some(key) = key else { continue };
-        let layouts = if scenarios.is_empty() { layouts } else { &[Layout::SpkiPem] };
-        if scenarios.is_empty() {
-            let longer = ["HS384", "HS512"].map(|alg| sign_public_text(key, Layout::SpkiPem, Some(alg)));
-            scenarios.extend(longer.map(|act| trust.token(vec![act])));
-        }
-        scenarios.extend(layouts.iter().map(|&layout| trust.token(vec![sign_public_text(key, layout, None)])));
-    }
-    scenarios
-}
-
-/// A lookup that finds no key must not hand out an empty one.
-fn empty_secret(trust: Trust<'_>) -> Vec<Scenario> {
-    let Some(key) = trust.claimed_keys().into_iter().find(|key| !is_secret(key)) else { return Vec::new() };
-    let secret = PublicText { of: key.alias.clone(), layout: Layout::Empty };
-    let by = |kid| Act::SignWith(SignWith { key: None, secret: Some(secret.clone()), alg: None, kid });
-    trust.tokens([Kid::Own, Kid::Text("nobody".to_owned()), Kid::None].map(|kid| vec![by(kid)]))
 }
 
 fn other_padding(alg: &Primitive) -> Option<Primitive> {
@@ -182,4 +224,129 @@ fn not_the_jwks_own(site: Site<'_>) -> Vec<Scenario> {
         }
     }
     scenarios
+}
+
+/// Names that are not registered for a JWS, or that no validator here has.
+const UNKNOWN: [&str; 9] = [
+    "RS1",
+    "HS1",
+    "HS1024",
+    "RS255",
+    "ES512K",
+    "Ed448",
+    "ML-DSA-65",
+    "unknown",
+    "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
+];
+
+/// Names of RFC 7518 section 4.1.
+const ENCRYPTION: [&str; 7] = ["dir", "RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "A128KW", "ECDH-ES", "PBES2-HS256+A128KW"];
+
+/// Over an honest signature, over none, and with the `enc` that a JWE has.
+fn unknown(site: Site<'_>, names: &[&str]) -> Vec<Scenario> {
+    let mut lists = Vec::new();
+    for name in names {
+        let named = || set_header("alg", Value::text(*name));
+        lists.push(vec![named()]);
+        lists.push(vec![named(), strip()]);
+    }
+    if names.contains(&"dir") {
+        lists.push(vec![set_header("alg", Value::text("dir")), set_header("enc", Value::text("A128GCM")), strip()]);
+    }
+    tokens(site, &lists)
+}
+
+/// What the first honest key for each algorithm gives: an honest token by it, and acts on that.
+fn by_honest_keys(site: Site<'_>, of: fn(Trust<'_>, &Key, Primitive) -> Vec<(Honest, Vec<Act>)>) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    let mut tried = Vec::new();
+    for trust in site.trusts() {
+        for key in trust.honest_keys() {
+            for alg in trust.algorithms_of(key) {
+                // One key for each algorithm shows it.
+                if tried.contains(&alg) {
+                    continue;
+                }
+                tried.push(alg);
+                scenarios.extend(of(trust, key, alg).into_iter().map(|(honest, acts)| site.single(honest, acts)));
+            }
+        }
+    }
+    scenarios
+}
+
+/// An honest token by this key that is signed by this algorithm and names another.
+fn misnamed(trust: Trust<'_>, key: &Key, by: Primitive, name: &str) -> (Honest, Vec<Act>) {
+    let honest = Honest { alg: Some(by.name().to_owned()), ..trust.honest_by(key) };
+    (honest, vec![set_header("alg", Value::text(name))])
+}
+
+fn respelled(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+    let name = alg.name();
+    let mixed: String =
+        name.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect();
+    let mut names = vec![name.to_lowercase(), name.to_uppercase(), mixed];
+    names.extend([format!(" {name}"), format!("{name} "), format!("{name}\n"), format!("{name}\u{0}")]);
+    names.retain(|other| other != name);
+    names.dedup();
+    names.into_iter().map(|other| misnamed(trust, key, alg, &other)).collect()
+}
+
+/// Named as is in order, and computed by something else that the key can do.
+fn computed_otherwise(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+    if matches!(alg.family(), Family::Ecdsa | Family::EdDsa) {
+        return Vec::new();
+    }
+    let others = Primitive::ALL.into_iter().filter(|other| *other != alg && key.jwk.material.fits(*other));
+    others.map(|other| misnamed(trust, key, other, alg.name())).collect()
+}
+
+fn on_the_wrong_curve(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+    if alg.family() != Family::Ecdsa {
+        return Vec::new();
+    }
+    let others = Primitive::ALL.into_iter().filter(|other| other.family() == Family::Ecdsa && *other != alg);
+    let by = |other: Primitive| Act::SignWith(SignWith { alg: Some(other.name().to_owned()), ..SignWith::default() });
+    others.map(|other| (trust.honest_by(key), vec![by(other)])).collect()
+}
+
+fn agreement_key(trust: Trust<'_>) -> Vec<Scenario> {
+    let agreement = |key: &&Key| matches!(&key.jwk.material, Material::Okp { crv, .. } if crv == "X25519");
+    let keys = trust.listed_keys().into_iter().filter(agreement);
+    keys.flat_map(|key| trust.tokens([Kid::Own, Kid::Keep, Kid::None].map(|kid| vec![trust.sign_with(key, kid)])))
+        .collect()
+}
+
+fn other_hashes(alg: &Primitive) -> Vec<Primitive> {
+    let same_kind = |other: &Primitive| other.family() == alg.family() && other.hash() != alg.hash();
+    Primitive::ALL.into_iter().filter(|other| other.crv().is_none() && same_kind(other)).collect()
+}
+
+/// Somebody else's key of the other kind, under the `kid` of this issuer's own.
+fn other_kind(trust: Trust<'_>) -> Vec<Scenario> {
+    let own = trust.claimed_keys();
+    let foreign = |secret: bool| {
+        let keys = trust.site.world.keys.iter().filter(move |key| is_secret(key) == secret && key.private.is_some());
+        let keys = keys.filter(|key| key.owner.as_ref() != Some(&trust.issuer.alias) && !trust.lists(key));
+        keys.filter(|key| permits_signing(&key.jwk) && key.jwk.material.bits().is_none_or(|bits| bits >= 256))
+    };
+    let mut lists = Vec::new();
+    for secret in [true, false] {
+        let Some(named) = own.iter().find(|key| is_secret(key) != secret) else { continue };
+        let mut keys: Vec<_> = foreign(secret).collect();
+        // One of each owner shows it.
+        keys.dedup_by(|a, b| a.owner == b.owner);
+        lists.extend(keys.into_iter().map(|key| vec![trust.sign_with(key, Kid::Of(named.alias.clone()))]));
+    }
+    trust.tokens(lists)
+}
+
+fn nothing_allowed(trust: Trust<'_>) -> Scenario {
+    let act = PolicyAct::SetAlgorithms { issuer: trust.issuer.alias.clone(), algorithms: Vec::new() };
+    let party = trust.site.party.alias.clone();
+    trust.site.steps(vec![
+        trust.present(Vec::new()),
+        Step::UpdatePolicy { party, acts: vec![act] },
+        trust.present(Vec::new()),
+    ])
 }
