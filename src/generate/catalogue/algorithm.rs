@@ -256,8 +256,11 @@ fn unknown(site: Site<'_>, names: &[&str]) -> Vec<Scenario> {
     tokens(site, &lists)
 }
 
+/// An honest token and what is done to it.
+type Token = (Honest, Vec<Act>);
+
 /// What the first honest key for each algorithm gives: an honest token by it, and acts on that.
-fn by_honest_keys(site: Site<'_>, of: fn(Trust<'_>, &Key, Primitive) -> Vec<(Honest, Vec<Act>)>) -> Vec<Scenario> {
+fn by_honest_keys(site: Site<'_>, of: fn(Trust<'_>, &Key, Primitive) -> Vec<Token>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     let mut tried = Vec::new();
     for trust in site.trusts() {
@@ -276,12 +279,12 @@ fn by_honest_keys(site: Site<'_>, of: fn(Trust<'_>, &Key, Primitive) -> Vec<(Hon
 }
 
 /// An honest token by this key that is signed by this algorithm and names another.
-fn misnamed(trust: Trust<'_>, key: &Key, by: Primitive, name: &str) -> (Honest, Vec<Act>) {
+fn misnamed(trust: Trust<'_>, key: &Key, by: Primitive, name: &str) -> Token {
     let honest = Honest { alg: Some(by.name().to_owned()), ..trust.honest_by(key) };
     (honest, vec![set_header("alg", Value::text(name))])
 }
 
-fn respelled(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+fn respelled(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<Token> {
     let name = alg.name();
     let mixed: String =
         name.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect();
@@ -293,7 +296,7 @@ fn respelled(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Ac
 }
 
 /// Named as is in order, and computed by something else that the key can do.
-fn computed_otherwise(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+fn computed_otherwise(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<Token> {
     if matches!(alg.family(), Family::Ecdsa | Family::EdDsa) {
         return Vec::new();
     }
@@ -301,7 +304,7 @@ fn computed_otherwise(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Hones
     others.map(|other| misnamed(trust, key, other, alg.name())).collect()
 }
 
-fn on_the_wrong_curve(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<(Honest, Vec<Act>)> {
+fn on_the_wrong_curve(trust: Trust<'_>, key: &Key, alg: Primitive) -> Vec<Token> {
     if alg.family() != Family::Ecdsa {
         return Vec::new();
     }
