@@ -13,7 +13,7 @@ use std::sync::Arc;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::generate::{Site, baseline};
 use wrongkey::harness::fuzz::{Played, TokenTarget, file_kinds, play_file};
-use wrongkey::jose::{Jwk, Layout, Serialization, Spelling, decode_base64url, encode_base64url};
+use wrongkey::jose::{Jwk, Layout, Primitive, Serialization, Spelling, decode_base64url, encode_base64url};
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{
@@ -55,10 +55,10 @@ const MEMBERS: [&str; 29] = [
     "client_id",
 ];
 
-const ALGORITHMS: [&str; 14] = [
-    "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
-    "EdDSA",
-];
+/// The names of all algorithms, and the one that is none.
+fn algorithms() -> Vec<&'static str> {
+    std::iter::once("none").chain(Primitive::ALL.into_iter().map(Primitive::name)).collect()
+}
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -271,7 +271,7 @@ fn the_dictionaries_hold_what_the_formats_know() {
     let quoted = |word: &str| format!("\"{word}\"");
     let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
 
-    let words = scenario_words().into_iter().chain(aliases()).chain(own(&MEMBERS)).chain(own(&ALGORITHMS));
+    let words = scenario_words().into_iter().chain(aliases()).chain(own(&MEMBERS)).chain(own(&algorithms()));
     let about = "Names in scenarios: steps, acts and their fields, claims, algorithms, and whom the worlds know.";
     let scenario = dictionary(about, words.map(|word| quoted(&word)));
     let text = String::from_utf8(scenario.clone()).unwrap();
@@ -298,8 +298,8 @@ fn the_dictionaries_hold_what_the_formats_know() {
         "-1",
         "1e9",
     ]);
-    let members = MEMBERS.iter().chain(&ALGORITHMS).chain(&["JWT", "at+jwt"]).map(|word| quoted(word));
-    let pairs = ALGORITHMS.map(|name| format!("\"alg\":\"{name}\""));
+    let members = MEMBERS.into_iter().chain(algorithms()).chain(["JWT", "at+jwt"]).map(quoted);
+    let pairs = algorithms().into_iter().map(|name| format!("\"alg\":\"{name}\""));
     let about = "What stands in headers and payloads.";
     let token = dictionary(about, members.chain(pairs).chain(forms));
     assert!(String::from_utf8(token.clone()).unwrap().contains("\"\\\"alg\\\":\\\"none\\\"\"\n"));
@@ -310,7 +310,7 @@ fn the_dictionaries_hold_what_the_formats_know() {
         own(&["[[waiver]]", "[issuers.a]", "[keys.a-1]", "[parties.mail]", "[parties.mail.issuers.a]", "{tenantid}"]);
     let json = scenario_words().into_iter().chain(policy_words()).map(|word| quoted(&word));
     let about = "Members of world, scenario, configuration and policy files.";
-    let files = dictionary(about, toml.chain(tables).chain(json).chain(own(&ALGORITHMS)).chain(own(&file_kinds())));
+    let files = dictionary(about, toml.chain(tables).chain(json).chain(own(&algorithms())).chain(own(&file_kinds())));
     let text = String::from_utf8(files.clone()).unwrap();
     for word in ["derive = ", "jwks-max-age = ", "secrets = ", "reason = ", "\\\"converged_jwks\\\""] {
         assert!(text.contains(&format!("\"{word}\"\n")), "{word}");
