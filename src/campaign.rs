@@ -19,22 +19,22 @@ pub use conclude::{Replayed, replay, shrink_finding};
 pub use examine::Examiner;
 pub use hunt::{Hunted, Limits, hunt};
 pub use stream::{Item, Phase, Selection, Stream};
-pub use tally::{BaselineFailure, Cell, ClassTally, RuleTally, Tally};
+pub use tally::{BaselineFailure, Cell, ClassTally, CoreTally, RuleTally, Tally};
 
 use crate::clock;
 use crate::error::Error;
 use crate::finding::{Finding, Kind, tame};
 use crate::jose::NumericDate;
-use crate::policy::KeySource;
 use crate::rule::Rule;
+use crate::scenario::{Scenario, Step};
 use crate::validator::{Description, Fault, Maker};
 use crate::world::World;
 use case::SiteId;
 use conclude::{Conclusions, Groups};
-use examine::InHand;
+use examine::{Door, InHand, Seeks, lead_name};
 use hunt::{Gate, Lead};
 use pool::{AfterHang, Pulse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -110,6 +110,29 @@ struct Chunk {
     leads: Vec<Lead>,
     /// What is left of the entries once the chunk is over: a campaign of millions must not keep millions of them.
     summary: Summary,
+    /// Whether it is over.
+    done: bool,
+}
+
+/// What the chunks so far came to, in their order: no more is kept of a campaign than of its longest chunk.
+#[derive(Default)]
+struct Ledger {
+    next: usize,
+    summary: Summary,
+}
+
+impl Ledger {
+    /// Takes in the chunks that are over and follow on the last one that was taken in.
+    fn settle(&mut self, chunks: &[Mutex<Chunk>]) {
+        while let Some(chunk) = chunks.get(self.next) {
+            let mut chunk = lock(chunk);
+            if !chunk.done {
+                break;
+            }
+            self.summary.merge(std::mem::take(&mut chunk.summary));
+            self.next += 1;
+        }
+    }
 }
 
 /// What a chunk, or the chunks so far, came to.
@@ -139,6 +162,7 @@ impl Summary {
 impl Chunk {
     /// Counts the entries and lets them go.
     fn sum_up(&mut self, plan: &Plan, description: &Description) {
+        self.done = true;
         let summary = &mut self.summary;
         summary.leads.append(&mut self.leads);
         for (index, why) in self.unplayable.drain(..) {
@@ -285,10 +309,12 @@ impl Total {
         let count = plan.stream.len().div_ceil(CHUNK);
         let chunks: Arc<Vec<Mutex<Chunk>>> = Arc::new((0..count).map(|_| Mutex::default()).collect());
         let in_hand: Arc<Vec<InHand>> = Arc::new((0..count).map(|_| InHand::default()).collect());
+        let ledger: Arc<Mutex<Ledger>> = Arc::default();
         let work = {
             let (chunks, in_hand, plan) = (Arc::clone(&chunks), Arc::clone(&in_hand), plan.clone());
             let (maker, progress, terms) = (Arc::clone(maker), Arc::clone(progress), terms.clone());
             let (description, workshop) = (self.description.clone(), Arc::clone(&self.workshop));
+            let ledger = Arc::clone(&ledger);
             let work = move |task: usize, pulse: &Pulse| {
                 if !terms.gate.admits(task) {
                     return;
@@ -297,6 +323,10 @@ impl Total {
                     Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
                 let examiner = examiner.naming(Arc::clone(&in_hand[task])).sharing(Arc::clone(&workshop));
                 run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress, terms.learns);
+                if !pulse.is_abandoned() {
+                    lock(&in_hand[task]).take();
+                    lock(&ledger).settle(&chunks);
+                }
             };
             Arc::new(work) as pool::Work
         };
@@ -315,12 +345,12 @@ impl Total {
             AfterHang::GoOn
         };
         let finished = pool::run(count, plan.jobs, plan.timeout, &progress.stop, &work, &mut hung, tick);
-        let mut summary = Summary::default();
         for chunk in chunks.iter() {
-            let mut chunk = lock(chunk);
-            chunk.sum_up(plan, &self.description);
-            summary.merge(std::mem::take(&mut chunk.summary));
+            lock(chunk).sum_up(plan, &self.description);
         }
+        let mut ledger = std::mem::take(&mut *lock(&ledger));
+        ledger.settle(&chunks);
+        let Ledger { summary, .. } = ledger;
         let Summary { tally, groups, first_cross_issuer, unplayable, leads } = summary;
         self.tally.merge(tally);
         self.first_cross_issuer = self.first_cross_issuer.or(first_cross_issuer);
@@ -361,7 +391,7 @@ fn run_chunk(
     let mut noticed = hunt::Noticed::new();
     let first = task * CHUNK;
     let size = CHUNK.min(plan.stream.len() - first);
-    let mut opened: BTreeMap<SiteId, ()> = BTreeMap::new();
+    let mut opened: BTreeSet<Door> = BTreeSet::new();
     loop {
         let at = lock(chunk).next;
         if at >= size || pulse.is_abandoned() {
@@ -369,10 +399,14 @@ fn run_chunk(
         }
         let index = first + at;
         let item = plan.stream.nth(index);
-        if let Some(present) = item.scenario.as_single() {
+        let exhaustive = item.phase == Phase::Exhaustive;
+        examiner.seek(if exhaustive { Seeks::Alone } else { Seeks::All });
+        if let Some((lead, present)) = item.scenario.as_led()
+            && (lead.is_empty() || exhaustive)
+        {
             let site = (item.scenario.world.clone(), present.to.clone(), item.scenario.key_source);
-            if opened.insert(site.clone(), ()).is_none() && examiner.unfit(&item.scenario).is_none() {
-                honest(plan, &mut examiner, chunk, &site, plan.stream.number_of(index), pulse);
+            if opened.insert((site.clone(), lead_name(lead))) && examiner.unfit(&item.scenario).is_none() {
+                honest(plan, &mut examiner, chunk, &site, lead, plan.stream.number_in_all(index), pulse);
             }
         }
         let number = plan.stream.number_of(index);
@@ -393,12 +427,14 @@ fn run_chunk(
         chunk.next += 1;
         progress.done.fetch_add(1, Ordering::Relaxed);
     }
-    for (number, site) in examiner.open_sites().into_iter().enumerate() {
+    for (number, (site, lead)) in examiner.open_doors().into_iter().enumerate() {
         if pulse.is_abandoned() {
             return;
         }
-        let last = plan.stream.number_of(first + size);
-        honest(plan, &mut examiner, chunk, &site, CLOSING | (last + number as u64), pulse);
+        let last = plan.stream.number_in_all(first + size);
+        if opened.contains(&(site.clone(), lead_name(&lead))) {
+            honest(plan, &mut examiner, chunk, &site, &lead, CLOSING | (last + number as u64), pulse);
+        }
     }
     let mut chunk = lock(chunk);
     if !pulse.is_abandoned() {
@@ -406,27 +442,35 @@ fn run_chunk(
     }
 }
 
-/// Shows an honest token at a site. Refused, it takes the worth from what was rejected there in this chunk.
+/// Shows an honest token at a site, after what has changed there. Refused, it takes the worth from what was rejected there in
+/// this chunk. Where nothing is left that must be accepted there, there is nothing to show.
 fn honest(
     plan: &Plan,
     examiner: &mut Examiner,
     chunk: &Mutex<Chunk>,
-    site: &(String, String, KeySource),
+    site: &SiteId,
+    lead: &[Step],
     number: u64,
     pulse: &Pulse,
 ) {
-    let Some(scenario) = plan.stream.honest_at(site) else { return };
-    let Ok(cases) = examiner.examine(scenario, number | HONEST) else { return };
-    if pulse.is_abandoned() {
-        return;
-    }
-    for case in cases {
-        let refused = match &case.seen {
-            Seen::Wrong { kind: Kind::FalseReject, answer, .. } => answer.clone(),
-            Seen::Fault(fault) => fault.to_string(),
-            _ => continue,
-        };
-        lock(chunk).closed_badly.insert(site.clone(), refused);
+    for scenario in plan.stream.honest_at(site) {
+        let steps = lead.iter().chain(&scenario.steps).cloned().collect();
+        let Ok(cases) = examiner.examine(&Scenario { steps, ..scenario.clone() }, number | HONEST) else { return };
+        if pulse.is_abandoned() {
+            return;
+        }
+        let lawful = cases.iter().all(|case| !case.expectation.rejectable());
+        for case in cases {
+            let refused = match &case.seen {
+                Seen::Wrong { kind: Kind::FalseReject, answer, .. } => answer.clone(),
+                Seen::Fault(fault) => fault.to_string(),
+                _ => continue,
+            };
+            lock(chunk).closed_badly.insert(site.clone(), refused);
+        }
+        if lawful {
+            return;
+        }
     }
 }
 

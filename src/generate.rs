@@ -7,6 +7,7 @@
 mod acts;
 mod atlas;
 mod catalogue;
+mod exhaustive;
 mod mutate;
 mod mutate_token;
 mod palette;
@@ -18,6 +19,7 @@ mod strategy;
 
 pub use atlas::Atlas;
 pub use catalogue::{Absent, Class, Interface, absent, baseline, catalogue, class, classes};
+pub use exhaustive::{Axis, Core, EXHAUSTIVE_WORLDS, Exhaustive, Fold, FoldedBy};
 pub use mutate::{guided, mutate};
 pub use mutate_token::mutate_token;
 pub use playable::is_playable;

@@ -1,11 +1,13 @@
 //! What a person or a pipeline reads of a run. Everything that a validator said is tamed before it gets here.
 
+mod exhaustive;
 pub mod json;
 pub mod text;
 pub mod token;
 
 use crate::campaign::Outcome;
 use crate::finding::Finding;
+use crate::generate::Exhaustive;
 use crate::jose::NumericDate;
 use crate::judgement::{Exit, Judgement};
 use crate::waiver::{Config, Waiver};
@@ -22,6 +24,8 @@ pub struct Run {
     pub seed: u64,
     /// The worlds.
     pub worlds: Vec<Arc<World>>,
+    /// The exhaustive core; empty unless it was asked for.
+    pub exhaustive: Exhaustive,
     /// World and issuer of those in whose name nobody here can sign: nothing is shown of tokens that claim them.
     pub unsigned: BTreeSet<(String, String)>,
     /// Scenarios from files.

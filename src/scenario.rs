@@ -200,6 +200,21 @@ impl Scenario {
         }
     }
 
+    /// The one presented token, at the end, and what changes before it; nothing, where the token is all.
+    #[must_use]
+    pub fn as_led(&self) -> Option<(&[Step], &Present)> {
+        match self.steps.split_last() {
+            Some((Step::Present(present), lead))
+                if !lead
+                    .iter()
+                    .any(|step| matches!(step, Step::Present(_) | Step::Together(_) | Step::Exchange { .. })) =>
+            {
+                Some((lead, present))
+            }
+            _ => None,
+        }
+    }
+
     /// Every presented token with the index of its step.
     pub fn presents(&self) -> impl Iterator<Item = (usize, &Present)> {
         self.steps.iter().enumerate().flat_map(|(index, step)| {

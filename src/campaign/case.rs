@@ -74,6 +74,8 @@ pub enum Evidence {
     TwinRefused(TwinKind, String),
     /// There is no twin.
     NoTwin,
+    /// Several rules were broken, and tokens that break fewer of them are shown as well: no twin was looked for.
+    NotSought,
 }
 
 /// A twin's description.

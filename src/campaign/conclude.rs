@@ -243,26 +243,28 @@ fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &G
     Shrunk { scenario: Arc::new(smallest), case: twin.unwrap_or(last), reproduced: true }
 }
 
-/// The single tokens shown before it to the same instance, as steps of one sequence: the honest one with which every chunk
-/// opens a site, and those of the chunk.
+/// The tokens shown before it to the same instance, as steps of one sequence: the honest one with which every chunk opens a
+/// site, and those of the chunk.
 fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scenario> {
-    let last = original.as_single()?;
+    let (lead, last) = original.as_led()?;
     let first = entry.index - entry.index % super::CHUNK;
-    let opening = plan.stream.honest_at(&entry.case.site).and_then(Scenario::as_single);
+    let honest = plan.stream.honest_at(&entry.case.site).first();
+    let opening = honest.and_then(Scenario::as_single).filter(|_| lead.is_empty());
     let mut steps = Vec::new();
     for index in first..entry.index {
         let item = plan.stream.nth(index);
-        if let Some(present) = item.scenario.as_single()
+        if let Some((before, present)) = item.scenario.as_led()
             && item.scenario.world == original.world
             && item.scenario.key_source == original.key_source
             && present.to == last.to
+            && before == lead
         {
             steps.push(Step::Present(present.clone()));
         }
     }
-    let surplus = steps.len().saturating_sub(crate::scenario::MAX_STEPS - 2);
+    let surplus = steps.len().saturating_sub(crate::scenario::MAX_STEPS.saturating_sub(lead.len() + 2));
     steps.drain(..surplus);
-    steps.splice(0..0, opening.cloned().map(Step::Present));
+    steps.splice(0..0, lead.iter().cloned().chain(opening.cloned().map(Step::Present)));
     steps.push(Step::Present(last.clone()));
     Some(Scenario { steps, ..original.clone() })
 }

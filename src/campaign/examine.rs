@@ -64,6 +64,35 @@ impl Drop for Held {
     }
 }
 
+/// For which rejections a twin is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seeks {
+    All,
+    /// Those for one broken rule: in the exhaustive core tokens nearer to a good one stand beside those that break several.
+    Alone,
+    Nothing,
+}
+
+/// Where an instance is kept: a site, and in JSON what has changed since it was first told whom to trust.
+pub(super) type Door = (SiteId, String);
+
+/// An instance that is kept for the next token.
+struct Kept {
+    lead: Vec<Step>,
+    /// In which order its first policy stood.
+    order: u64,
+    instance: Instance,
+}
+
+/// Most instances that are kept after something has changed.
+const MAX_CHANGED: usize = 16;
+
+/// The name of what leads up to a token; nothing, where nothing does.
+pub(super) fn lead_name(lead: &[Step]) -> String {
+    // Only maps with non-text keys or failing writers make serde_json fail; a step has neither.
+    if lead.is_empty() { String::new() } else { serde_json::to_string(lead).unwrap_or_default() }
+}
+
 /// Shows scenarios to instances of one validator.
 pub struct Examiner {
     maker: Maker,
@@ -73,15 +102,13 @@ pub struct Examiner {
     workshop: Arc<Workshop>,
     benches: BTreeMap<String, Arc<Bench>>,
     pulse: Pulse,
-    sites: BTreeMap<SiteId, Instance>,
+    doors: BTreeMap<Door, Kept>,
     twins: HashMap<[u8; 32], Instance>,
     twin_answers: HashMap<(u64, u64), Result<(), String>>,
     configures: u64,
     leaks: Leaks,
-    /// In which order the instance at a site was told its policy.
-    orders: BTreeMap<SiteId, u64>,
     in_hand: InHand,
-    seeks_twins: bool,
+    seeks: Seeks,
 }
 
 /// The case whose token the validator has in hand, for the watchdog to name.
@@ -103,14 +130,13 @@ impl Examiner {
             workshop: Arc::default(),
             benches: BTreeMap::new(),
             pulse,
-            sites: BTreeMap::new(),
+            doors: BTreeMap::new(),
             twins: HashMap::new(),
             twin_answers: HashMap::new(),
             configures: 0,
             leaks: Leaks::default(),
-            orders: BTreeMap::new(),
             in_hand: InHand::default(),
-            seeks_twins: true,
+            seeks: Seeks::All,
         }
     }
 
@@ -132,7 +158,7 @@ impl Examiner {
 
     /// The same, without twins: for asking again and again whether something is still so.
     pub(super) fn without_twins(mut self) -> Self {
-        self.seeks_twins = false;
+        self.seeks = Seeks::Nothing;
         self
     }
 
@@ -140,6 +166,11 @@ impl Examiner {
     pub(super) fn sharing(mut self, workshop: Arc<Workshop>) -> Self {
         self.workshop = workshop;
         self
+    }
+
+    /// From now on twins are looked for like this.
+    pub(super) fn seek(&mut self, seeks: Seeks) {
+        self.seeks = seeks;
     }
 
     /// The world's forge; for a validator that reads the machine's clock, one for the present.
@@ -174,16 +205,15 @@ impl Examiner {
 
     /// Forgets every instance, so that the next token meets a fresh one.
     pub fn forget(&mut self) {
-        self.sites.clear();
-        self.orders.clear();
+        self.doors.clear();
         self.twins.clear();
         self.twin_answers.clear();
     }
 
-    /// Sites whose instance is at work.
-    pub(super) fn open_sites(&self) -> Vec<SiteId> {
-        let ready = self.sites.iter().filter(|(_, instance)| matches!(instance, Instance::Ready(_)));
-        ready.map(|(site, _)| site.clone()).collect()
+    /// Doors whose instance is at work, each with what leads up to it.
+    pub(super) fn open_doors(&self) -> Vec<(SiteId, Vec<Step>)> {
+        let ready = self.doors.iter().filter(|(_, kept)| matches!(kept.instance, Instance::Ready(_)));
+        ready.map(|((site, _), kept)| (site.clone(), kept.lead.clone())).collect()
     }
 
     /// Why this validator is not shown a scenario at all, where that is so.
@@ -217,22 +247,24 @@ impl Examiner {
     pub fn examine(&mut self, scenario: &Scenario, number: u64) -> Result<Vec<Case>, Error> {
         let bench = self.bench(&scenario.world)?;
         let forge = &bench.forge;
-        let site = scenario.as_single().map(|one| (scenario.world.clone(), one.to.clone(), scenario.key_source));
-        let alone = site.is_some();
+        let lead = scenario.as_led().map(|(lead, _)| lead);
+        let door = scenario
+            .as_led()
+            .map(|(lead, one)| ((scenario.world.clone(), one.to.clone(), scenario.key_source), lead_name(lead)));
         // The order in which the policy stands, or will stand, with the instance that gets the first token.
-        let standing = site.filter(|site| self.sites.contains_key(site));
-        let order = standing.and_then(|site| self.orders.get(&site).copied()).unwrap_or(self.configures);
+        let standing = door.as_ref().and_then(|door| self.doors.get(door));
+        let order = standing.map_or(self.configures, |kept| kept.order);
         let moves = forge.play_as_sent(scenario, number, Some(order))?;
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
         let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
         let mut cases = Vec::new();
         let unfit = self.unfit(scenario);
         // What hangs before the first token is shown is laid at that token's door.
-        *lock(&self.in_hand) = if alone { None } else { first_case(forge, scenario, &moves).map(Arc::new) };
+        *lock(&self.in_hand) = if lead.is_some() { None } else { first_case(forge, scenario, &moves).map(Arc::new) };
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, at } => {
-                    if unfit.is_none() && !alone {
+                    if unfit.is_none() && lead.is_none() {
                         let instance = self.told(own.remove(&party), &policy);
                         own.insert(party.clone(), instance);
                     }
@@ -249,21 +281,22 @@ impl Examiner {
                     } else if self.too_close(&presented, &told) {
                         Seen::Skipped("not presented (clock not settable)".to_owned())
                     } else {
-                        let instance = if alone { self.take_site(&site, &told) } else { own.remove(&presented.party) };
+                        let instance = match &door {
+                            Some(door) => self.take_door(door, &told),
+                            None => own.remove(&presented.party),
+                        };
                         let (seen, instance) = self.show(instance, &case, &presented, &told);
-                        if let Some(instance) = instance {
-                            if alone {
-                                self.sites.insert(site, instance);
-                            } else {
+                        match (instance, &door, lead) {
+                            (Some(instance), Some(door), Some(lead)) => self.keep(door.clone(), lead, order, instance),
+                            (Some(instance), ..) => {
                                 own.insert(presented.party.clone(), instance);
                             }
+                            (None, ..) => {}
                         }
                         seen
                     };
-                    if self.seeks_twins {
-                        self.seek_twin(&mut seen, &case.expectation, scenario, &presented, &told, number);
-                    }
-                    if alone {
+                    self.seek_twin(&mut seen, &case.expectation, scenario, &presented, &told, number);
+                    if lead.is_some() {
                         lock(&self.in_hand).take();
                     }
                     let mut case = Arc::unwrap_or_clone(case);
@@ -275,12 +308,20 @@ impl Examiner {
         Ok(cases)
     }
 
-    fn take_site(&mut self, site: &SiteId, told: &[Told<'_>]) -> Option<Instance> {
-        if let Some(instance) = self.sites.remove(site) {
-            return Some(instance);
+    /// The instance that is kept there, or a new one that is told all that was told so far.
+    fn take_door(&mut self, door: &Door, told: &[Told<'_>]) -> Option<Instance> {
+        if let Some(kept) = self.doors.remove(door) {
+            return Some(kept.instance);
         }
-        self.orders.insert(site.clone(), self.configures);
-        Some(self.told(None, told.last()?.policy))
+        told.iter().fold(None, |instance, told| Some(self.told(instance, told.policy)))
+    }
+
+    fn keep(&mut self, door: Door, lead: &[Step], order: u64, instance: Instance) {
+        let changed = |door: &Door| !door.1.is_empty();
+        if changed(&door) && self.doors.keys().filter(|door| changed(door)).count() >= MAX_CHANGED {
+            self.doors.retain(|door, _| !changed(door));
+        }
+        self.doors.insert(door, Kept { lead: lead.to_vec(), order, instance });
     }
 
     /// A new instance under a policy, or the one there is after its trust has changed.

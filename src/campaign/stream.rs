@@ -1,7 +1,9 @@
-//! The scenarios of a campaign as one indexed stream: baseline, replay, catalogue, random; in a hunt, generations after them.
+//! The scenarios of a campaign as one indexed stream: baseline, replay, catalogue, exhaustive core, random; in a hunt,
+//! generations after them.
 
 use super::SiteId;
-use crate::generate::{self, Atlas, Class, Site};
+use crate::forge::BY_NUMBER;
+use crate::generate::{self, Atlas, Class, Exhaustive, Site};
 use crate::policy::KeySource;
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -17,6 +19,8 @@ pub enum Phase {
     Replay(String),
     /// A class of the catalogue, by its id.
     Catalogue(&'static str),
+    /// A combination of the exhaustive core.
+    Exhaustive,
     /// Drawn from the seed.
     Random,
     /// Changed from one that showed something new.
@@ -56,7 +60,9 @@ impl std::fmt::Debug for Selection {
 }
 
 impl Selection {
-    fn takes(&self, party: &String, key_source: KeySource) -> bool {
+    /// Whether a relying party and a key source are chosen.
+    #[must_use]
+    pub fn takes(&self, party: &String, key_source: KeySource) -> bool {
         (self.parties.is_empty() || self.parties.contains(party))
             && (self.key_sources.is_empty() || self.key_sources.contains(&key_source))
     }
@@ -82,10 +88,11 @@ impl Selection {
 #[derive(Debug)]
 pub struct Stream {
     fixed: Vec<Item>,
+    exhaustive: Exhaustive,
     random: usize,
     seed: u64,
     atlas: Arc<Atlas>,
-    honest: Arc<BTreeMap<SiteId, Scenario>>,
+    honest: Arc<BTreeMap<SiteId, Vec<Scenario>>>,
     generation: Option<Generation>,
 }
 
@@ -116,7 +123,7 @@ impl Stream {
         for site in &sites {
             for scenario in generate::baseline(site) {
                 let id = (site.world.name.clone(), site.party.alias.clone(), site.key_source);
-                honest.entry(id).or_insert_with(|| scenario.clone());
+                honest.entry(id).or_insert_with(Vec::new).push(scenario.clone());
                 fixed.push(Item { phase: Phase::Baseline, scenario: Arc::new(scenario) });
             }
         }
@@ -127,7 +134,15 @@ impl Stream {
             fixed.push(Item { phase: Phase::Catalogue(classes[class].id), scenario: Arc::new(scenario) });
         }
         let atlas = Atlas::selecting(worlds, |site| selection.takes(&site.party.alias, site.key_source));
-        Stream { fixed, random, seed, atlas: Arc::new(atlas), honest: Arc::new(honest), generation: None }
+        Stream {
+            fixed,
+            exhaustive: Exhaustive::default(),
+            random,
+            seed,
+            atlas: Arc::new(atlas),
+            honest: Arc::new(honest),
+            generation: None,
+        }
     }
 
     /// So many scenarios of a hunt after this stream's own and the `searched` ones of earlier generations. Every second one is
@@ -135,6 +150,7 @@ impl Stream {
     pub(super) fn generation(&self, searched: u64, count: usize, leads: Vec<Arc<Scenario>>) -> Stream {
         Stream {
             fixed: Vec::new(),
+            exhaustive: Exhaustive::default(),
             random: count,
             seed: self.seed,
             atlas: Arc::clone(&self.atlas),
@@ -143,10 +159,22 @@ impl Stream {
         }
     }
 
+    /// The same with the exhaustive core between the catalogue and the random scenarios.
+    #[must_use]
+    pub fn with_exhaustive(self, exhaustive: Exhaustive) -> Self {
+        Stream { exhaustive, ..self }
+    }
+
+    /// The exhaustive core; empty unless it was asked for.
+    #[must_use]
+    pub fn exhaustive(&self) -> &Exhaustive {
+        &self.exhaustive
+    }
+
     /// How many scenarios there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.fixed.len() + self.random
+        self.fixed.len() + self.exhaustive.len() + self.random
     }
 
     /// Whether there are none.
@@ -158,13 +186,31 @@ impl Stream {
     /// The scenario at an index below [`Stream::len`]; the same index gives the same scenario.
     #[must_use]
     pub fn nth(&self, index: usize) -> Item {
-        match self.fixed.get(index) {
-            Some(item) => item.clone(),
-            None => {
-                let (phase, scenario) = self.drawn((index - self.fixed.len()) as u64);
+        match self.place(index) {
+            Place::Fixed(item) => item.clone(),
+            Place::Exhaustive(number) => {
+                Item { phase: Phase::Exhaustive, scenario: Arc::new(self.exhaustive.nth(number)) }
+            }
+            Place::Drawn(number) => {
+                let (phase, scenario) = self.drawn(number);
                 Item { phase, scenario: Arc::new(scenario) }
             }
         }
+    }
+
+    /// Where the scenario at an index comes from, without making it.
+    #[must_use]
+    pub fn phase_of(&self, index: usize) -> Phase {
+        match self.place(index) {
+            Place::Fixed(item) => item.phase.clone(),
+            Place::Exhaustive(_) => Phase::Exhaustive,
+            Place::Drawn(number) if self.is_guided(number) => Phase::Guided,
+            Place::Drawn(_) => Phase::Random,
+        }
+    }
+
+    fn is_guided(&self, index: u64) -> bool {
+        self.generation.as_ref().is_some_and(|generation| !(generation.searched + index).is_multiple_of(2))
     }
 
     fn drawn(&self, index: u64) -> (Phase, Scenario) {
@@ -172,30 +218,50 @@ impl Stream {
             return (Phase::Random, generate::seeded(self.seed, index, &self.atlas));
         };
         let number = generation.searched + index;
-        if number.is_multiple_of(2) {
-            return (Phase::Random, generate::seeded(self.seed, number / 2, &self.atlas));
+        if self.is_guided(index) {
+            return (Phase::Guided, generate::guided(self.seed, number / 2, &generation.leads, &self.atlas));
         }
-        (Phase::Guided, generate::guided(self.seed, number / 2, &generation.leads, &self.atlas))
+        (Phase::Random, generate::seeded(self.seed, number / 2, &self.atlas))
     }
 
-    /// What keeps the tokens of the scenario at an index apart from all others of the campaign.
+    /// What keeps the tokens of the scenario at an index apart from all others of the campaign. In the exhaustive core one
+    /// token is shown several times, each time to another validator.
     pub(super) fn number_of(&self, index: usize) -> u64 {
+        match self.place(index) {
+            Place::Exhaustive(number) => BY_NUMBER | self.exhaustive.token_of(number),
+            Place::Fixed(_) | Place::Drawn(_) => self.number_in_all(index),
+        }
+    }
+
+    /// How many scenarios of the campaign stand before this one.
+    pub(super) fn number_in_all(&self, index: usize) -> u64 {
         self.generation.as_ref().map_or(0, |generation| generation.before) + index as u64
     }
 
     /// What to call the scenario at an index.
     #[must_use]
     pub fn name_of(&self, index: usize) -> String {
-        match self.nth(index).phase {
-            Phase::Baseline => format!("baseline {index}"),
-            Phase::Replay(file) => file,
-            Phase::Catalogue(id) => id.to_owned(),
-            phase @ (Phase::Random | Phase::Guided) => {
-                let index = (index - self.fixed.len()) as u64;
+        match self.place(index) {
+            Place::Fixed(Item { phase: Phase::Replay(file), .. }) => file.clone(),
+            Place::Fixed(Item { phase: Phase::Catalogue(id), .. }) => (*id).to_owned(),
+            Place::Fixed(_) => format!("baseline {index}"),
+            Place::Exhaustive(number) => format!("exhaustive {number}"),
+            Place::Drawn(index) => {
                 let number = self.generation.as_ref().map_or(index, |generation| (generation.searched + index) / 2);
-                let word = if phase == Phase::Random { "random" } else { "guided" };
+                let word = if self.is_guided(index) { "guided" } else { "random" };
                 format!("{word} {number} of seed {}", self.seed)
             }
+        }
+    }
+
+    fn place(&self, index: usize) -> Place<'_> {
+        if let Some(item) = self.fixed.get(index) {
+            return Place::Fixed(item);
+        }
+        let after = index - self.fixed.len();
+        match after.checked_sub(self.exhaustive.len()) {
+            None => Place::Exhaustive(after),
+            Some(number) => Place::Drawn(number as u64),
         }
     }
 
@@ -205,7 +271,15 @@ impl Stream {
         self.seed
     }
 
-    pub(super) fn honest_at(&self, site: &SiteId) -> Option<&Scenario> {
-        self.honest.get(site)
+    /// Honest tokens to show at a site.
+    pub(super) fn honest_at(&self, site: &SiteId) -> &[Scenario] {
+        self.honest.get(site).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The part of the stream that an index lies in.
+enum Place<'s> {
+    Fixed(&'s Item),
+    Exhaustive(usize),
+    Drawn(u64),
 }

@@ -26,6 +26,18 @@ pub struct RuleTally {
 }
 
 impl RuleTally {
+    fn count(&mut self, case: &Case) {
+        self.alone += 1;
+        match &case.seen {
+            Seen::Rejected(Evidence::Confirmed(_)) => self.confirmed += 1,
+            Seen::Rejected(Evidence::TwinRefused(..)) => self.inconclusive += 1,
+            Seen::Rejected(Evidence::NoTwin) => self.no_twin += 1,
+            Seen::Wrong { kind: Kind::FalseAccept, .. } => self.accepted += 1,
+            Seen::Fault(_) => self.faults += 1,
+            _ => {}
+        }
+    }
+
     fn merge(&mut self, later: RuleTally) {
         self.alone += later.alone;
         self.confirmed += later.confirmed;
@@ -40,12 +52,31 @@ impl RuleTally {
 const MAX_REASONS: usize = 3;
 
 impl ClassTally {
+    fn count(&mut self, case: &Case) {
+        self.presented += 1;
+        match &case.seen {
+            Seen::Accepted { .. } => self.accepted += 1,
+            Seen::Rejected(Evidence::Confirmed(_)) => self.confirmed += 1,
+            Seen::Rejected(Evidence::TwinRefused(_, why)) => {
+                self.inconclusive += 1;
+                self.twin_refused(why.clone());
+            }
+            Seen::Rejected(Evidence::NoTwin) => self.no_twin += 1,
+            Seen::Rejected(Evidence::NotSought) => self.several += 1,
+            Seen::Open { .. } => self.open += 1,
+            Seen::Wrong { .. } => self.wrong += 1,
+            Seen::Fault(_) => self.faults += 1,
+            Seen::Skipped(_) => {}
+        }
+    }
+
     fn merge(&mut self, later: ClassTally) {
         self.presented += later.presented;
         self.accepted += later.accepted;
         self.confirmed += later.confirmed;
         self.inconclusive += later.inconclusive;
         self.no_twin += later.no_twin;
+        self.several += later.several;
         self.open += later.open;
         self.wrong += later.wrong;
         self.faults += later.faults;
@@ -77,6 +108,9 @@ pub struct ClassTally {
     pub inconclusive: u64,
     /// Rejected, and there is no twin.
     pub no_twin: u64,
+    /// Rejected for several rules, without a look for a twin: in the exhaustive core.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub several: u64,
     /// Left open by the standards.
     pub open: u64,
     /// Answered wrongly.
@@ -89,6 +123,19 @@ pub struct ClassTally {
     /// Not shown, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<String, u64>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Counts of the exhaustive core of one world.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CoreTally {
+    /// What was seen.
+    pub seen: ClassTally,
+    /// Per rule.
+    pub rules: BTreeMap<Rule, RuleTally>,
 }
 
 /// One field of the signer by claimed issuer matrix.
@@ -120,6 +167,8 @@ pub struct Tally {
     pub rules: BTreeMap<Rule, RuleTally>,
     /// Per class id; baseline, replay, random and guided scenarios under those words.
     pub classes: BTreeMap<String, ClassTally>,
+    /// Of them those of the exhaustive core, per world.
+    pub cores: BTreeMap<String, CoreTally>,
     /// Per world: signer and claimed issuer.
     pub matrix: BTreeMap<String, BTreeMap<(String, String), Cell>>,
     /// Honest tokens accepted at the start.
@@ -163,19 +212,31 @@ impl Tally {
 
     pub(super) fn count(&mut self, plan: &Plan, description: &Description, entry: &Entry) {
         let Entry { index, case } = entry;
-        let phase = plan.stream.nth(*index).phase;
+        let phase = plan.stream.phase_of(*index);
         let site = site_name(&case.site);
         if let Seen::Skipped(reason) = &case.seen {
             let class = self.classes.entry(class_of(&phase)).or_default();
             *class.skipped.entry(reason.clone()).or_default() += 1;
+            if phase == Phase::Exhaustive {
+                *self.core(case).seen.skipped.entry(reason.clone()).or_default() += 1;
+            }
             if phase == Phase::Baseline {
                 self.sites_skipped.insert(site, reason.clone());
             }
             return;
         }
         self.presented += 1;
-        self.count_rule(case);
-        self.count_class(&phase, case);
+        if let Some(rule) = case.expectation.alone() {
+            self.rules.entry(rule).or_default().count(case);
+        }
+        self.classes.entry(class_of(&phase)).or_default().count(case);
+        if phase == Phase::Exhaustive {
+            let core = self.core(case);
+            core.seen.count(case);
+            if let Some(rule) = case.expectation.alone() {
+                core.rules.entry(rule).or_default().count(case);
+            }
+        }
         self.count_matrix(case);
         match &case.seen {
             Seen::Accepted { identified: false } => self.unidentified += 1,
@@ -209,6 +270,13 @@ impl Tally {
         for (class, counts) in later.classes {
             self.classes.entry(class).or_default().merge(counts);
         }
+        for (world, counts) in later.cores {
+            let own = self.cores.entry(world).or_default();
+            own.seen.merge(counts.seen);
+            for (rule, counts) in counts.rules {
+                own.rules.entry(rule).or_default().merge(counts);
+            }
+        }
         for (world, cells) in later.matrix {
             let own = self.matrix.entry(world).or_default();
             for (at, cell) in cells {
@@ -229,36 +297,8 @@ impl Tally {
         self.faults += later.faults;
     }
 
-    fn count_rule(&mut self, case: &Case) {
-        let Some(rule) = case.expectation.alone() else { return };
-        let tally = self.rules.entry(rule).or_default();
-        tally.alone += 1;
-        match &case.seen {
-            Seen::Rejected(Evidence::Confirmed(_)) => tally.confirmed += 1,
-            Seen::Rejected(Evidence::TwinRefused(..)) => tally.inconclusive += 1,
-            Seen::Rejected(Evidence::NoTwin) => tally.no_twin += 1,
-            Seen::Wrong { kind: Kind::FalseAccept, .. } => tally.accepted += 1,
-            Seen::Fault(_) => tally.faults += 1,
-            _ => {}
-        }
-    }
-
-    fn count_class(&mut self, phase: &Phase, case: &Case) {
-        let tally = self.classes.entry(class_of(phase)).or_default();
-        tally.presented += 1;
-        match &case.seen {
-            Seen::Accepted { .. } => tally.accepted += 1,
-            Seen::Rejected(Evidence::Confirmed(_)) => tally.confirmed += 1,
-            Seen::Rejected(Evidence::TwinRefused(_, why)) => {
-                tally.inconclusive += 1;
-                tally.twin_refused(why.clone());
-            }
-            Seen::Rejected(Evidence::NoTwin) => tally.no_twin += 1,
-            Seen::Open { .. } => tally.open += 1,
-            Seen::Wrong { .. } => tally.wrong += 1,
-            Seen::Fault(_) => tally.faults += 1,
-            Seen::Skipped(_) => {}
-        }
+    fn core(&mut self, case: &Case) -> &mut CoreTally {
+        self.cores.entry(case.site.0.clone()).or_default()
     }
 
     fn count_matrix(&mut self, case: &Case) {
@@ -304,6 +344,7 @@ fn class_of(phase: &Phase) -> String {
         Phase::Baseline => "baseline".to_owned(),
         Phase::Replay(_) => "replay".to_owned(),
         Phase::Catalogue(id) => (*id).to_owned(),
+        Phase::Exhaustive => "exhaustive".to_owned(),
         Phase::Random => "random".to_owned(),
         Phase::Guided => "guided".to_owned(),
     }

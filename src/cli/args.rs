@@ -74,6 +74,10 @@ pub(super) struct WorldArgs {
 pub(super) struct TestArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
+    /// Every combination of signer, claimed issuer, tenant, audience, algorithm, kid and key status too
+    /// [worlds: those chosen, else storm-0558, two-issuers, multi-tenant and kid-collision]
+    #[arg(long, help_heading = RUN)]
+    pub(super) exhaustive: bool,
     /// So many random scenarios after the catalogue
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = RUN)]
     pub(super) random: u32,

@@ -5,10 +5,10 @@ use super::choice::select;
 use super::store::{Store, check_report, write};
 use super::stored::replays;
 use super::validators::{Named, named, time, worlds};
-use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Stream};
+use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::clock;
 use crate::error::Error;
-use crate::generate::Site;
+use crate::generate::{EXHAUSTIVE_WORLDS, Exhaustive, Site};
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
@@ -27,14 +27,14 @@ const CONTROL: &str = "jsonwebtoken-pooled";
 
 /// What follows the catalogue.
 enum Search {
-    /// So many random scenarios.
-    Random(u32),
+    /// The exhaustive core, where it is wanted, and so many random scenarios.
+    Bounded { exhaustive: bool, random: u32 },
     /// Random and guided ones, for so long in all and at most so many of each validator.
     Hunt(Option<Duration>, Option<u64>),
 }
 
 pub(super) fn test(args: &TestArgs) -> Result<Exit, Error> {
-    judged(&args.run, &Search::Random(args.random))
+    judged(&args.run, &Search::Bounded { exhaustive: args.exhaustive, random: args.random })
 }
 
 pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
@@ -53,8 +53,13 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let unsigned = unsigned(&selection.sites(&worlds));
     let mut store = Store::check(&args.out, world_files(args, &worlds))?;
     let (replays, stored) = replays(args, &config, &worlds, &selection, now)?;
-    let random = if let Search::Random(count) = search { *count as usize } else { 0 };
-    let stream = Arc::new(Stream::new(&worlds, &selection, replays, random, args.seed));
+    let (core, random) = match search {
+        Search::Bounded { exhaustive: true, random } => (exhaustive(args, &worlds, &selection), *random),
+        Search::Bounded { random, .. } => (Exhaustive::default(), *random),
+        Search::Hunt(..) => (Exhaustive::default(), 0),
+    };
+    let stream = Stream::new(&worlds, &selection, replays, random as usize, args.seed).with_exhaustive(core);
+    let stream = Arc::new(stream);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let plan = Plan {
         worlds: worlds.clone(),
@@ -79,7 +84,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
             break;
         }
         let mut outcome = match search {
-            Search::Random(_) => campaign_of(&plan, subject, &progress, args)?,
+            Search::Bounded { .. } => campaign_of(&plan, subject, &progress, args)?,
             Search::Hunt(length, scenarios) => {
                 // Who comes later gets what those before have left.
                 let until = length.map(|length| share(begun + length, subjects.len() - number));
@@ -111,6 +116,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
         now,
         seed: args.seed,
         worlds,
+        exhaustive: plan.stream.exhaustive().clone(),
         unsigned,
         stored,
         config,
@@ -157,6 +163,13 @@ fn unsigned(sites: &[Site<'_>]) -> BTreeSet<(String, String)> {
         }
     }
     unsigned
+}
+
+/// The exhaustive core of the worlds that were named, or else of those that it is made for.
+fn exhaustive(args: &RunArgs, worlds: &[Arc<World>], selection: &Selection) -> Exhaustive {
+    let named = !args.world.worlds.is_empty();
+    let taken = worlds.iter().filter(|world| named || EXHAUSTIVE_WORLDS.contains(&world.name.as_str()));
+    Exhaustive::of(&taken.cloned().collect::<Vec<_>>(), |site| selection.takes(&site.party.alias, site.key_source))
 }
 
 /// The sensitivity control, where no validator is named, and the validators.

@@ -138,7 +138,7 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
             (format!("{}, which the standards leave open", if *accepted { "accept" } else { "reject" }), Ending::Fixed)
         }
         Seen::Rejected(Evidence::Confirmed(_)) => ("reject, and the lawful twin is accepted".to_owned(), Ending::Fixed),
-        Seen::Rejected(Evidence::NoTwin) => {
+        Seen::Rejected(Evidence::NoTwin | Evidence::NotSought) => {
             ("reject; there is no lawful twin to show why".to_owned(), Ending::Inconclusive)
         }
         Seen::Rejected(Evidence::TwinRefused(_, why)) => {

@@ -1,6 +1,6 @@
 //! The result as JSON, for pipelines. The form has a version, and members are only ever added to one.
 
-use super::{Control, Judged, Run};
+use super::{Control, Judged, Run, exhaustive};
 use crate::campaign::{BaselineFailure, Cell, ClassTally, Hunted, RuleTally};
 use crate::finding::Finding;
 use serde::Serialize;
@@ -65,6 +65,8 @@ struct ValidatorPart<'r> {
     baseline: Baseline<'r>,
     rules: BTreeMap<&'static str, RuleTally>,
     classes: &'r BTreeMap<String, ClassTally>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exhaustive: Vec<exhaustive::CorePart<'r>>,
     matrix: Vec<MatrixLine<'r>>,
     open: Open,
     faults: u64,
@@ -160,6 +162,7 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
         },
         rules: tally.rules.iter().map(|(rule, tally)| (rule.name(), *tally)).collect(),
         classes: &tally.classes,
+        exhaustive: exhaustive::parts(&run.exhaustive, tally),
         matrix: tally
             .matrix
             .iter()

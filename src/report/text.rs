@@ -1,7 +1,7 @@
 //! The report that a person reads on a terminal. It is made with styles in it; whoever prints it strips them where they are not wanted.
 
 use super::token::decoded;
-use super::{Control, Judged, Run};
+use super::{Control, Judged, Run, exhaustive};
 use crate::campaign::{Cell, Hunted, Outcome};
 use crate::finding::{Finding, Kind, Relation, TwinKind, tame};
 use crate::jose::Token;
@@ -52,6 +52,9 @@ pub fn render(run: &Run, verbose: bool, quiet: bool) -> String {
              claim it only where a public key of it is listed\n",
             paint(YELLOW, "gap:")
         );
+    }
+    if !quiet && !run.exhaustive.is_empty() {
+        out.push_str(&exhaustive::bound(&run.exhaustive));
     }
     if let Some(control) = &run.control {
         control_part(&mut out, control, quiet);
@@ -177,6 +180,9 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
             matrix_part(out, world, cells);
         }
         rules_part(out, outcome);
+        if !run.exhaustive.is_empty() {
+            out.push_str(&exhaustive::seen(&run.exhaustive, tally));
+        }
         if verbose {
             classes_part(out, outcome);
         }

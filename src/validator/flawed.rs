@@ -211,6 +211,9 @@ impl Flawed {
         let claims = &jws.claims;
         let repeated = jws.header.get("iss").filter(|_| self.flaw == Some(Flaw::IssuerFromHeader));
         match repeated.or_else(|| claims.get("iss")) {
+            Some(Value::String(iss)) if self.flaw == Some(Flaw::IssuerByKey) && trust.named(iss).is_none() => {
+                Ok(claimed_by_anybody(trust, claims, Some(iss)))
+            }
             Some(Value::String(iss)) => {
                 let claimed = trust.named(iss).or_else(|| claimed_loosely(self.flaw, trust, iss, claims));
                 assert!(
@@ -223,13 +226,7 @@ impl Flawed {
                 let claimed = names.iter().filter_map(Value::as_str).find_map(|name| trust.named(name));
                 Ok(vec![claimed.ok_or("no issuer of the list is trusted")?])
             }
-            None if self.flaw == Some(Flaw::MissingIssuerAllowed) => {
-                let claimed = trust.policy.issuers.iter().filter_map(|issuer| {
-                    let tenant = claims.get(tenant_claim(issuer)).and_then(Value::as_str).unwrap_or_default();
-                    trust.claimed(issuer, issuer.issuer.replace(TENANT_PLACE, tenant), None)
-                });
-                Ok(claimed.collect())
-            }
+            None if self.flaw == Some(Flaw::MissingIssuerAllowed) => Ok(claimed_by_anybody(trust, claims, None)),
             None => Err("no iss"),
             Some(_) => Err("iss is not text"),
         }
@@ -545,6 +542,15 @@ impl Flawed {
         }
         refusal.to_owned()
     }
+}
+
+/// Every trusted issuer, for flaws that let the key decide whose token it is.
+fn claimed_by_anybody<'t>(trust: &'t Trust, claims: &Map<String, Value>, iss: Option<&str>) -> Vec<Claimed<'t>> {
+    let claimed = trust.policy.issuers.iter().filter_map(|issuer| {
+        let tenant = claims.get(tenant_claim(issuer)).and_then(Value::as_str).unwrap_or_default();
+        trust.claimed(issuer, issuer.issuer.replace(TENANT_PLACE, tenant), iss.map(str::to_owned))
+    });
+    claimed.collect()
 }
 
 /// RFC 7515 section 4.1.11.

@@ -87,6 +87,7 @@ fn nothing_that_a_validator_prints_reaches_a_report_unescaped_or_unbounded() {
             Control { found: outcome.findings.first().cloned(), outcome: outcome.clone(), after: None, tried: true };
         let judgement = judge(&outcome, &Config::default(), Severity::Low, now);
         let run = Run {
+            exhaustive: wrongkey::generate::Exhaustive::default(),
             now,
             seed: 0,
             worlds: worlds.clone(),

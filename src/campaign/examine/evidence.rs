@@ -1,6 +1,6 @@
 //! What a rejection is worth: its twin is looked for, and shown.
 
-use super::{Examiner, Held, Instance, MAX_ANSWER};
+use super::{Examiner, Held, Instance, MAX_ANSWER, Seeks};
 use crate::campaign::case::{Evidence, Seen, TwinNote};
 use crate::campaign::workshop::{TWIN, hashed};
 use crate::finding::{Kind, TwinKind, tame};
@@ -28,6 +28,10 @@ impl Examiner {
         number: u64,
     ) {
         match seen {
+            _ if self.seeks == Seeks::Nothing => {}
+            Seen::Rejected(evidence) if self.seeks == Seeks::Alone && expectation.alone().is_none() => {
+                *evidence = Evidence::NotSought;
+            }
             Seen::Rejected(evidence) => {
                 *evidence = self.evidence(expectation, scenario, presented, told, number);
             }

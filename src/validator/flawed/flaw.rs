@@ -68,6 +68,8 @@ flaws! {
         "It looks the issuer up by the header's `iss` where there is one, and never reads the payload's.";
     IssuerArray, "issuer-array",
         "It takes a list as `iss` and trusts it when one member is trusted.";
+    IssuerByKey, "issuer-by-key",
+        "It takes an `iss` that it does not know for that of whichever issuer's key verifies the token.";
     MissingIssuerAllowed, "missing-issuer-allowed",
         "It takes a token without `iss` for whichever issuer's key verifies it.";
     KeyIssuerCheckPassesWithoutIssuer, "key-issuer-check-passes-without-issuer",

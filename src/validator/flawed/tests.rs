@@ -427,6 +427,7 @@ fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::IssuerAsPattern => draft(honest.claim("iss", json!("https://a-example"))),
         Flaw::IssuerTemplateTrusted => with_tenant(None, "{tenantid}", "t1"),
         Flaw::IssuerFromHeader => draft(honest.header("iss", json!(A)).claim("iss", json!("https://evil.example"))),
+        Flaw::IssuerByKey => draft(honest.claim("iss", json!("https://evil.example"))),
         Flaw::IssuerArray => draft(honest.claim("iss", json!(["https://evil.example", A]))),
         Flaw::MissingIssuerAllowed => draft(honest.without("iss")),
         Flaw::KeyIssuerCheckPassesWithoutIssuer => {

@@ -1,0 +1,300 @@
+//! The exhaustive core: every combination, within a stated bound, of who signs, for whom, how the token names its key, and
+//! what has become of that key. Nothing is drawn and nothing is left to chance: what a clean run shows is a theorem about
+//! the bound.
+//!
+//! The product is indexed. Each scenario is made from its number when it is asked for; no list of them is kept. What cannot
+//! be said ("an Ed25519 key signs RS256") and what would say the same twice is folded, and every fold is counted.
+
+mod axes;
+mod group;
+
+pub use axes::{Axis, Fold, FoldedBy};
+
+use super::site::Site;
+use crate::policy::KeySource;
+use crate::scenario::{Scenario, Step};
+use crate::world::{Party, Publication, World};
+use axes::{AUDIENCES, Alg, KIDS, STATUSES, Status, TENANTS, reach, status_of_keys};
+use group::{Group, Signer};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The worlds that the exhaustive core takes unless others are chosen.
+pub const EXHAUSTIVE_WORLDS: [&str; 4] = ["storm-0558", "two-issuers", "multi-tenant", "kid-collision"];
+
+/// The exhaustive core of some worlds, as one indexed product.
+#[derive(Clone, Debug, Default)]
+pub struct Exhaustive {
+    cores: Vec<Core>,
+}
+
+/// The exhaustive core of one world.
+#[derive(Clone, Debug)]
+pub struct Core {
+    world: Arc<World>,
+    first: usize,
+    presentations: usize,
+    tokens: usize,
+    groups: Vec<Group>,
+    blocks: Vec<Block>,
+    axes: Vec<Axis>,
+    folds: Vec<Fold>,
+}
+
+/// All that one signer can put before one relying party in one issuer's name, with keys from one source and after one thing
+/// has happened to the signing key.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    group: usize,
+    key_source: KeySource,
+    status: Status,
+    /// Index of its first scenario in the core.
+    start: usize,
+}
+
+impl Exhaustive {
+    /// The product over these worlds, at the sites that are wanted.
+    #[must_use]
+    pub fn of(worlds: &[Arc<World>], wanted: impl Fn(&Site<'_>) -> bool) -> Self {
+        let mut cores: Vec<Core> = Vec::new();
+        let mut tokens = 0;
+        for world in worlds {
+            let first = cores.last().map_or(0, |core| core.first + core.presentations);
+            let core = Core::of(world, &wanted, first, tokens);
+            tokens = core.groups.last().map_or(tokens, |group| group.token + group.len());
+            cores.push(core);
+        }
+        Exhaustive { cores }
+    }
+
+    /// The core of each world, in order.
+    #[must_use]
+    pub fn cores(&self) -> &[Core] {
+        &self.cores
+    }
+
+    /// How many scenarios there are; each presents one token.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cores.last().map_or(0, |core| core.first + core.presentations)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The scenario at an index.
+    ///
+    /// # Panics
+    /// Where there are not that many.
+    #[must_use]
+    pub fn nth(&self, index: usize) -> Scenario {
+        let core = self.core_at(index);
+        let (block, inner) = core.place(index - core.first);
+        let group = &core.groups[block.group];
+        let mut steps = core.lead(group, block.status);
+        steps.push(Step::Present(group.present(&core.world, inner)));
+        Scenario { world: core.world.name.clone(), key_source: block.key_source, steps }
+    }
+
+    /// The number of the token that the scenario at an index presents. The same token has the same number at each key source
+    /// and whatever has become of its key, so that it need be signed but once.
+    ///
+    /// # Panics
+    /// Where there are not that many.
+    #[must_use]
+    pub fn token_of(&self, index: usize) -> u64 {
+        let core = self.core_at(index);
+        let (block, inner) = core.place(index - core.first);
+        (core.groups[block.group].token + inner) as u64
+    }
+
+    fn core_at(&self, index: usize) -> &Core {
+        assert!(index < self.len(), "{index} of {} scenarios", self.len());
+        &self.cores[self.cores.partition_point(|core| core.first <= index) - 1]
+    }
+}
+
+impl Core {
+    fn of(world: &Arc<World>, wanted: &impl Fn(&Site<'_>) -> bool, first: usize, first_token: usize) -> Self {
+        let axes = axes::of(world, wanted);
+        let mut core = Core {
+            world: Arc::clone(world),
+            first,
+            presentations: 0,
+            tokens: 0,
+            groups: Vec::new(),
+            blocks: Vec::new(),
+            axes,
+            folds: Vec::new(),
+        };
+        let mut folds = Folds::default();
+        let mut token = first_token;
+        for (index, party) in world.parties.iter().enumerate() {
+            let sources: Vec<KeySource> = party
+                .key_sources
+                .iter()
+                .copied()
+                .filter(|&key_source| wanted(&Site { world, party, key_source }))
+                .collect();
+            if sources.is_empty() {
+                continue;
+            }
+            for signer in Signer::all(world) {
+                for issuer in 0..world.issuers.len() {
+                    let group = Group::of(world, index, signer, issuer, token);
+                    token += group.as_ref().map_or(0, Group::len);
+                    core.add(party, signer, group, &sources, &mut folds);
+                }
+            }
+        }
+        core.folds = folds.into_folds();
+        core.tokens = core.distinct();
+        core
+    }
+
+    /// Adds a block for each source and status, or the reason why there is none.
+    fn add(&mut self, party: &Party, signer: Signer, group: Option<Group>, sources: &[KeySource], folds: &mut Folds) {
+        let cell = TENANTS.len() * AUDIENCES.len() * Alg::CLASSES.len() * KIDS.len();
+        for &key_source in sources {
+            let site = Site { world: &self.world, party, key_source };
+            for status in STATUSES {
+                if let Err((by, why)) = reach(site, signer, status) {
+                    folds.add(by, why, cell);
+                    continue;
+                }
+                let Some(group) = &group else {
+                    folds.add(FoldedBy::Rule, "no token can be begun in the issuer's name: no key of it is here", cell);
+                    continue;
+                };
+                let len = group.fold(status, folds);
+                if len > 0 {
+                    self.blocks.push(Block { group: self.groups.len(), key_source, status, start: self.presentations });
+                    self.presentations += len;
+                }
+            }
+        }
+        self.groups.extend(group);
+    }
+
+    /// The block that holds a scenario, and the scenario's place in it.
+    fn place(&self, index: usize) -> (&Block, usize) {
+        let block = &self.blocks[self.blocks.partition_point(|block| block.start <= index) - 1];
+        (block, index - block.start)
+    }
+
+    /// What happens before the token is presented.
+    fn lead(&self, group: &Group, status: Status) -> Vec<Step> {
+        let Some(key) = group.signer.key(&self.world) else { return Vec::new() };
+        let change = match status {
+            Status::AsPublished => return Vec::new(),
+            Status::Removed => Step::RemoveKey { key: key.alias.clone() },
+            Status::IssuerDisabled => Step::DisableIssuer { issuer: key.owner.clone().unwrap_or_default() },
+        };
+        let party = &self.world.parties[group.party];
+        let site = Site { world: &self.world, party, key_source: KeySource::PerIssuer };
+        let wait = party.jwks_max_age.is_some_and(|age| age > 0).then(|| Step::AdvanceClock(site.patience()));
+        std::iter::once(change).chain(wait).collect()
+    }
+
+    /// How many tokens differ in more than what keeps them fresh. Relying parties are shown tokens of their own; those of two
+    /// parties are the same where both are dressed alike.
+    fn distinct(&self) -> usize {
+        let mut alike: BTreeMap<String, Vec<(usize, bool)>> = BTreeMap::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            let waits = self.world.parties[group.party].jwks_max_age.is_some_and(|age| age > 0);
+            let changed = self.blocks.iter().any(|block| block.group == index && block.status != Status::AsPublished);
+            let dress = group.dress(&self.world);
+            // After a wait the times in the token are later ones.
+            if waits && changed {
+                alike
+                    .entry(format!("{dress} later {:?}", self.world.parties[group.party].jwks_max_age))
+                    .or_default()
+                    .push((index, true));
+            }
+            alike.entry(dress).or_default().push((index, false));
+        }
+        let mut tokens = 0;
+        for groups in alike.into_values() {
+            let mut names = HashMap::new();
+            let mut seen = HashSet::new();
+            for (index, signed_only) in groups {
+                let said = self.groups[index].said(&self.world, signed_only).map(|list| {
+                    let intern = |text: String| {
+                        let next = names.len();
+                        *names.entry(text).or_insert(next)
+                    };
+                    list.into_iter().map(intern).collect::<Vec<usize>>()
+                });
+                let [forms, tenants, audiences] = &said;
+                for form in forms {
+                    for tenant in tenants {
+                        seen.extend(audiences.iter().map(|audience| (*form, *tenant, *audience)));
+                    }
+                }
+            }
+            tokens += seen.len();
+        }
+        tokens
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The axes with their values.
+    #[must_use]
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    /// All combinations of the axes' values: those that are presented and those that are folded.
+    #[must_use]
+    pub fn combinations(&self) -> u64 {
+        self.axes.iter().map(|axis| axis.values.len() as u64).product()
+    }
+
+    /// What was folded and why, each with how many combinations.
+    #[must_use]
+    pub fn folds(&self) -> &[Fold] {
+        &self.folds
+    }
+
+    /// How many tokens are presented.
+    #[must_use]
+    pub fn presentations(&self) -> usize {
+        self.presentations
+    }
+
+    /// How many of them differ, octet by octet, where `jti`, `iat` and a subject that is fresh are held fixed.
+    #[must_use]
+    pub fn distinct_tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Keys of the world by what they are at the start: in service, not yet, past, not listed, the attacker's.
+    #[must_use]
+    pub fn key_statuses(&self) -> Vec<(&'static str, usize)> {
+        status_of_keys(&self.world, &Publication::of(&self.world))
+    }
+}
+
+/// Folds by reason while they are counted.
+#[derive(Default)]
+struct Folds(BTreeMap<(FoldedBy, &'static str), u64>);
+
+impl Folds {
+    fn add(&mut self, by: FoldedBy, why: &'static str, count: usize) {
+        if count > 0 {
+            *self.0.entry((by, why)).or_default() += count as u64;
+        }
+    }
+
+    fn into_folds(self) -> Vec<Fold> {
+        self.0.into_iter().map(|((by, why), count)| Fold { by, why, count }).collect()
+    }
+}
