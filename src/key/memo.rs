@@ -64,8 +64,9 @@ impl fmt::Debug for Memo {
 }
 
 impl Memo {
-    /// Most signatures that are kept: about 8 MB with RSA keys of 2048 bits.
-    pub const BOUND: usize = 16_384;
+    /// Most signatures that are kept: about 30 MB with RSA keys of 2048 bits. The exhaustive core of one world fits, so that
+    /// a second validator is shown it without signing again.
+    pub const BOUND: usize = 65_536;
 
     /// Signs, or remembers having signed.
     ///

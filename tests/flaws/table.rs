@@ -54,6 +54,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(IssuerAsPattern, &[IssuerTrusted], "dots-replaced"),
     accepts(IssuerTemplateTrusted, &[IssuerTrusted], "template-not-filled"),
     accepts(IssuerFromHeader, &[IssuerTrusted], "header-says-otherwise"),
+    accepts(IssuerByKey, &[IssuerTrusted], "another-name"),
     accepts(IssuerArray, &[IssuerTrusted], "name-in-a-list"),
     accepts(MissingIssuerAllowed, &[RequiredClaimsPresent], "no-iss"),
     accepts(KeyIssuerCheckPassesWithoutIssuer, &[KeyBelongsToIssuer], "orphan-key"),
