@@ -12,7 +12,7 @@ use common::worlds;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use wrongkey::generate::{Atlas, EXHAUSTIVE_WORLDS, Exhaustive, is_playable};
+use wrongkey::generate::{Atlas, Core, EXHAUSTIVE_WORLDS, Exhaustive, is_playable};
 use wrongkey::world::{DEFAULT_SEED, World};
 
 /// The exhaustive core of the worlds that it is made for.
@@ -66,7 +66,7 @@ fn what_is_presented_and_what_is_folded_make_up_the_whole_product() {
 
 #[test]
 fn the_bound_is_as_large_as_it_was_asked_to_be() {
-    let tokens: usize = WHOLE.cores().iter().map(|core| core.distinct_tokens()).sum();
+    let tokens: usize = WHOLE.cores().iter().map(Core::distinct_tokens).sum();
     for core in WHOLE.cores() {
         println!("{}: {} presented, {} distinct", core.world().name, core.presentations(), core.distinct_tokens());
     }

@@ -149,7 +149,7 @@ fn a_token_is_the_same_octets_at_every_key_source_and_whatever_becomes_of_its_ke
     let forge = Forge::new(Arc::clone(&world), Calendar::At(NOW));
     let mut tokens = BTreeMap::new();
     let mut again = 0;
-    for index in (0..core.len()).filter(|&index| core.token_of(index) % 7 == 0) {
+    for index in (0..core.len()).filter(|&index| core.token_of(index).is_multiple_of(7)) {
         let moves = forge.play(&core.nth(index), BY_NUMBER | core.token_of(index)).unwrap();
         let Some(Move::Present(presented)) = moves.into_iter().last() else { panic!("{index}") };
         if let Some(before) = tokens.insert(core.token_of(index), presented.token.clone()) {
