@@ -16,6 +16,10 @@ const MANY_ACTS: usize = 3;
 /// More steps than this likewise.
 const MANY_STEPS: usize = 6;
 
+/// One mutation in so many begins anew. A walk from a scenario that is no lead is a walk away from others: a corpus of small
+/// steps alone needs several times as many of them as there are fresh scenarios until one shows the same.
+const FRESH: u8 = 4;
+
 /// Changes to a lead, by how often.
 const CHANGES: [usize; 8] = [1, 1, 1, 1, 2, 2, 3, 4];
 
@@ -26,7 +30,7 @@ const GUIDED: u64 = 1 << 62;
 const TRIES: usize = 16;
 
 /// Changes one thing in the scenario that these bytes are the file of: an act, a parameter, the honest part, the relying
-/// party, the key source, a step. Bytes that are no scenario of the atlas become a fresh one. The answer is a file again,
+/// party, the key source, a step. Now and then, and where the bytes are no scenario of the atlas, it is a fresh one. The answer is a file again,
 /// of at most `max_size` bytes, and can be played; it is empty only where not even the simplest scenario is that short.
 #[must_use]
 pub fn mutate(bytes: &[u8], max_size: usize, seed: u32, atlas: &Atlas) -> Vec<u8> {
@@ -41,6 +45,7 @@ pub fn mutate(bytes: &[u8], max_size: usize, seed: u32, atlas: &Atlas) -> Vec<u8
         (!text.is_empty() && text.len() <= max_size).then_some(text)
     };
     if let Some(scenario) = known
+        && !chance(&mut u, 1, FRESH).unwrap_or(false)
         && let Some(text) = vary(&mut u, &scenario, atlas, encoded)
     {
         return text;
@@ -99,10 +104,10 @@ fn change(u: &mut Unstructured<'_>, scenario: &Scenario, atlas: &Atlas) -> Resul
         .filter(|(_, step)| matches!(step, Step::Present(_)))
         .map(|(at, _)| at)
         .collect();
-    let what = u.int_in_range(0..=99)?;
-    if what < 4 || presents.is_empty() {
-        return random(u, atlas).map(Some);
+    if presents.is_empty() {
+        return Ok(None);
     }
+    let what = u.int_in_range(0..=99)?;
     let at = *u.choose(&presents)?;
     let names: Vec<String> = scenario.steps[..at]
         .iter()
@@ -114,9 +119,9 @@ fn change(u: &mut Unstructured<'_>, scenario: &Scenario, atlas: &Atlas) -> Resul
     let Step::Present(present) = &mut changed.steps[at] else { return Ok(None) };
     let Some(site) = atlas.site_of(scenario, &present.to) else { return Ok(None) };
     match what {
-        4..70 => change_acts(u, site, present, &names)?,
-        70..82 => change_honest(u, site, &mut present.honest)?,
-        82..90 => return elsewhere(u, scenario, atlas),
+        0..68 => change_acts(u, site, present, &names)?,
+        68..81 => change_honest(u, site, &mut present.honest)?,
+        81..90 => return elsewhere(u, scenario, atlas),
         _ => return change_steps(u, scenario, site).map(Some),
     }
     Ok(Some(changed))

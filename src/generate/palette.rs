@@ -13,9 +13,10 @@ pub(super) struct Scene<'s, 'w> {
     pub(super) honest: &'s Honest,
 }
 
-/// Claims by how often they are changed.
-const CLAIMS: [&str; 16] = [
-    "iss", "iss", "iss", "aud", "aud", "exp", "exp", "nbf", "sub", "sub", "tid", "iat", "jti", "scope", "nonce", "acr",
+/// Claims by how often they are changed: those that somebody reads before those that nobody does.
+const CLAIMS: [&str; 20] = [
+    "iss", "iss", "iss", "iss", "aud", "aud", "aud", "aud", "exp", "exp", "exp", "nbf", "nbf", "sub", "sub", "tid",
+    "tid", "iat", "jti", "scope",
 ];
 
 /// Header members by how often they are changed.
@@ -98,8 +99,8 @@ impl<'w> Scene<'_, 'w> {
         Ok(match u.int_in_range(0..=9)? {
             0 => own(),
             1..=3 => Value::Audience(u.choose(&self.site.world.parties)?.alias.clone()),
-            4..=5 => own().edited(edit(u)?),
-            6..=7 => Value::List(vec![own()]),
+            4..=6 => own().edited(edit(u)?),
+            7 => Value::List(vec![own()]),
             8 => Value::List(vec![own(), plain(u)?]),
             _ => odd(u)?,
         })
@@ -165,8 +166,8 @@ pub(super) fn odd(u: &mut Unstructured<'_>) -> Result<Value> {
 fn time(u: &mut Unstructured<'_>, seconds: &[i64]) -> Result<Value> {
     let span = Span(*u.choose(seconds)?);
     Ok(match u.int_in_range(0..=10)? {
-        0..=7 => Value::Time(span),
-        8 => Value::TimeText(span),
+        0..=6 => Value::Time(span),
+        7..=8 => Value::TimeText(span),
         9 => Value::TimeAs { at: span, form: (*u.choose(&["{}.5", "{}000", "{}0000000000"])?).to_owned() },
         _ => odd(u)?,
     })

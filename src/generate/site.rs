@@ -48,6 +48,15 @@ impl<'w> Site<'w> {
         self.trusts().chain(public_only)
     }
 
+    /// Algorithms that the party allows the issuer of that name; none where it does not trust it.
+    pub(super) fn allowed(self, issuer: &str) -> &'w [String] {
+        let trust = self.party.issuers.iter().find(|terms| terms.alias == issuer).and_then(|terms| {
+            let issuer = self.world.issuer(issuer)?;
+            Some(Trust { site: self, issuer, terms })
+        });
+        trust.map_or(&[], Trust::allowed)
+    }
+
     /// Issuers of the world that the party does not trust.
     pub(super) fn strangers(self) -> impl Iterator<Item = &'w Issuer> {
         let trusted = |issuer: &&Issuer| self.party.issuers.iter().any(|terms| terms.alias == issuer.alias);
