@@ -185,7 +185,7 @@ mod tests {
         let counts = [(rsa, 29)]
             .into_iter()
             .chain(kinds.map(|kind| (derived(kind), if kind == DerivedKind::Secp256k1 { 22 } else { 24 })))
-            .chain([(derived(DerivedKind::Ed25519), 22), (derived(DerivedKind::Secret), 5)]);
+            .chain([(derived(DerivedKind::Ed25519), 23), (derived(DerivedKind::Secret), 5)]);
         for (key, count) in counts {
             let (jwk, set) = listed(key.material().clone());
             let texts = texts(&jwk, &set);
@@ -196,7 +196,9 @@ mod tests {
                 assert_eq!(public_from_pem(std::str::from_utf8(pem).unwrap()).unwrap(), jwk.material);
             }
             let distinct: std::collections::BTreeSet<_> = texts.iter().map(|(_, text)| text).collect();
-            assert_eq!(distinct.len(), count, "{:?}", jwk.material);
+            // The base64 of an Edwards-curve key fits into one line anyway.
+            let alike = usize::from(matches!(jwk.material, Material::Okp { .. }));
+            assert_eq!(distinct.len(), count - alike, "{:?}", jwk.material);
         }
     }
 
