@@ -64,6 +64,9 @@ pub enum Latitude {
     StillCached,
     /// The key's lifetime ends or begins within the leeway, or the policy does not say whether it binds.
     LifetimeWithinLeeway,
+    /// The key's `key_ops` name an operation twice, or something else than its `use` says: such a key may be refused (RFC
+    /// 7517 section 4.3).
+    KeyOperations,
     /// The key's `issuer` is a template that the tenant claim turns into `iss`, and that issuer is trusted by its literal name.
     TemplateForLiteral,
     /// Two templates of the policy fit `iss`, and their order means nothing.

@@ -98,6 +98,8 @@ pub struct Key {
     pub not_after: Option<Span>,
     /// Whether the converged set names its issuer.
     pub names_issuer: bool,
+    /// What the converged set has for the issuer's name instead.
+    pub issuer_member: Option<serde_json::Value>,
     /// The private half, where we have it.
     pub private: Option<PrivateKey>,
 }
@@ -109,6 +111,8 @@ pub struct Party {
     pub alias: String,
     /// Its names in `aud`.
     pub audiences: Vec<String>,
+    /// Algorithms of all its issuers together, where it is told them beside each issuer's own.
+    pub algorithms: Option<Vec<String>>,
     /// Whom it trusts.
     pub issuers: Vec<PartyIssuer>,
     /// Permitted `typ` values.
@@ -140,20 +144,32 @@ pub struct PartyIssuer {
     pub tenants: Option<Vec<String>>,
     /// Admitted subjects; `None`: any.
     pub subjects: Option<Vec<String>>,
-    /// Whether the header must name the issuer's signer.
-    pub signer: bool,
+    /// The signer that the header must name.
+    pub signer: Option<String>,
     /// Keys that are secrets of this party and the issuer.
     pub secrets: Vec<String>,
     /// Algorithms, where they are fewer than the issuer's.
     pub algorithms: Option<Vec<String>>,
+    /// Audiences that the issuer may address, where they are fewer than the party's.
+    pub audiences: Option<Vec<String>>,
+}
+
+impl Party {
+    /// What the party is called in the `aud` of an issuer that it trusts on these terms; `None` where it has no name.
+    #[must_use]
+    pub fn audience_for<'p>(&'p self, trust: Option<&'p PartyIssuer>) -> Option<&'p str> {
+        let own = trust.and_then(|trust| trust.audiences.as_ref());
+        own.unwrap_or(&self.audiences).first().map(String::as_str)
+    }
 }
 
 /// The worlds inside the binary, in the order in which they are used.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 7] = [
     ("storm-0558", include_str!("world/storm-0558.toml")),
     ("two-issuers", include_str!("world/two-issuers.toml")),
     ("multi-tenant", include_str!("world/multi-tenant.toml")),
     ("kid-collision", include_str!("world/kid-collision.toml")),
+    ("shared-signer", include_str!("world/shared-signer.toml")),
     ("symmetric", include_str!("world/symmetric.toml")),
     ("all-algorithms", include_str!("world/all-algorithms.toml")),
 ];
@@ -249,6 +265,13 @@ impl World {
             .or_else(|| trust.and_then(|trust| self.serving_keys(party, trust).find(in_service)))
     }
 
+    /// The name in the header member `signer` for the issuer of that alias, or the one that the party of that alias asks for.
+    #[must_use]
+    pub fn signer(&self, alias: &str) -> Option<&str> {
+        let asked = || self.party(alias)?.issuers.iter().find_map(|trust| trust.signer.as_deref());
+        self.issuer(alias).map(|issuer| issuer.signer.as_str()).or_else(asked)
+    }
+
     /// An issuer's name with the tenant in its place.
     #[must_use]
     pub fn issuer_name(&self, issuer: &Issuer, tenant: Option<&Tenant>) -> String {
@@ -297,7 +320,8 @@ impl World {
                     .subjects
                     .as_ref()
                     .map(|aliases| aliases.iter().filter_map(|alias| Some(self.subject(alias)?.id.clone())).collect()),
-                signer: trust.signer.then(|| issuer.signer.clone()),
+                signer: trust.signer.clone(),
+                audiences: trust.audiences.clone(),
                 ..TrustedIssuer::default()
             };
             if source == KeySource::PerIssuer {
@@ -321,6 +345,9 @@ impl World {
                         let key = self.key(alias)?;
                         let mut jwk = self.published_jwk(key, kid.as_deref(), calendar);
                         jwk.issuer = name.clone().filter(|_| key.names_issuer);
+                        if let Some(member) = &key.issuer_member {
+                            jwk.set_issuer_member(member.clone());
+                        }
                         Some(jwk)
                     })
                 })
@@ -331,7 +358,7 @@ impl World {
             relying_party: self.label(&["party", &party.alias]),
             key_source: source,
             audiences: Some(party.audiences.clone()),
-            algorithms: None,
+            algorithms: party.algorithms.clone(),
             token_types: party.token_types.clone(),
             required_claims: party.required_claims.clone(),
             leeway: party.leeway,

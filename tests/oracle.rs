@@ -497,6 +497,12 @@ fn use_and_key_ops_bind_where_they_are_there() {
     says(&listed(ops(&["verify"])), &honest(), &Accept);
     says(&listed(ops(&["encrypt"])), &honest(), &reject(&[Rule::KeyUsePermits]));
     says(&listed(ops(&[])), &honest(), &reject(&[Rule::KeyUsePermits]));
+    // Twice the same, or more than `use` says: the key may be refused, and the token need not be.
+    let both = |names: &[&str]| changed(used("sig"), |jwk| jwk.key_ops = strings(names));
+    says(&listed(ops(&["verify", "verify"])), &honest(), &Either);
+    says(&listed(both(&["verify", "encrypt"])), &honest(), &Either);
+    says(&listed(both(&["verify", "sign"])), &honest(), &Accept);
+    says(&listed(both(&["encrypt"])), &honest(), &reject(&[Rule::KeyUsePermits]));
 }
 
 #[test]

@@ -142,14 +142,14 @@ impl Draft {
         if let Some(typ) = party.token_types.as_ref().and_then(|types| types.first()) {
             header.push(Member::new("typ", Json::string(typ)));
         }
-        if trust.is_some_and(|trust| trust.signer) {
-            header.push(Member::new("signer", Json::string(&issuer.signer)));
+        if let Some(signer) = trust.and_then(|trust| trust.signer.as_ref()) {
+            header.push(Member::new("signer", Json::string(signer)));
         }
         let mut payload = vec![
             Member::new("iss", Json::string(world.issuer_name(issuer, tenant))),
             Member::new("sub", Json::string(subject)),
         ];
-        if let Some(audience) = party.audiences.first() {
+        if let Some(audience) = party.audience_for(trust) {
             payload.push(Member::new("aud", Json::string(audience)));
         }
         payload.push(Member::new("exp", Json::integer(situation.calendar.at(LIFETIME).0)));

@@ -2,7 +2,7 @@
 
 use super::{At, Forge, Situation};
 use crate::error::Error;
-use crate::jose::Json;
+use crate::jose::{Json, Jwk, Material, Member};
 use crate::policy::TENANT_PLACE;
 use crate::scenario::{Honest, Value};
 
@@ -54,7 +54,27 @@ pub(super) fn resolve(
         Value::Kid(alias) => {
             Json::string(world.key(alias).ok_or_else(|| unknown("key", alias))?.jwk.kid.as_deref().unwrap_or_default())
         }
-        Value::Signer(alias) => Json::string(&world.issuer(alias).ok_or_else(|| unknown("issuer", alias))?.signer),
+        Value::AudienceOf { party, issuer } => {
+            let party = world.party(party).ok_or_else(|| unknown("party", party))?;
+            let trust = party.issuers.iter().find(|trust| trust.alias == *issuer);
+            Json::string(party.audience_for(trust).unwrap_or_default())
+        }
+        Value::Signer(alias) => Json::string(world.signer(alias).ok_or_else(|| unknown("issuer or party", alias))?),
+        Value::Jwk(alias) => {
+            let material = &world.key(alias).ok_or_else(|| unknown("key", alias))?.jwk.material;
+            if matches!(material, Material::Oct { .. }) {
+                return Err(wrong(format!("`{alias}` is a secret and has no public half")));
+            }
+            let json = serde_json::to_value(Jwk::new(material.clone())).map_err(|error| wrong(error.to_string()))?;
+            Json::from_serde(&json)
+        }
+        Value::Thumbprint(alias) => {
+            Json::string(world.key(alias).ok_or_else(|| unknown("key", alias))?.jwk.material.thumbprint())
+        }
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| Ok(Member::new(name, again(value)?));
+            Json::Object(members.iter().map(member).collect::<Result<_, Error>>()?)
+        }
         Value::Edited { of, edit } => match again(of)? {
             Json::String(text) => Json::String(edit.apply(&text)),
             _ => return Err(wrong("`edited` needs a value that is text".to_owned())),

@@ -17,6 +17,7 @@ mod signature;
 mod state;
 mod storm;
 mod time;
+mod trust_scope;
 
 pub use absent::{Absent, Interface, absent};
 
@@ -48,6 +49,10 @@ impl Class {
 
     /// Whether the same token may fare otherwise where keys come from another source: what is tried has to do with keys.
     fn depends_on_key_source(&self) -> bool {
+        // Whom and for whom the token says it is does not depend on keys.
+        if ["KS-19", "KS-21", "KS-36", "KS-37", "KS-39", "KS-40"].contains(&self.id) {
+            return false;
+        }
         ["KS-", "KL-", "KR-", "ST-", "PC-", "storm-0558/"].iter().any(|group| self.id.starts_with(group))
     }
 }
@@ -57,6 +62,7 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         storm::CLASSES,
         key_scope::FIRST,
         key_scope::CLASSES,
+        trust_scope::CLASSES,
         lifecycle::CLASSES,
         state::CLASSES,
         replay::CLASSES,

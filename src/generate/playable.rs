@@ -210,7 +210,22 @@ impl Player<'_> {
             Value::Subject(alias) => world.subject(alias).is_some().then_some(true)?,
             Value::Audience(alias) => world.party(alias).is_some().then_some(true)?,
             Value::Kid(alias) => world.key(alias).is_some().then_some(true)?,
-            Value::Signer(alias) => world.issuer(alias).is_some().then_some(true)?,
+            Value::AudienceOf { party, issuer } => {
+                let trusted = world.party(party)?.issuers.iter().any(|trust| trust.alias == *issuer);
+                trusted.then_some(true)?
+            }
+            Value::Signer(alias) => world.signer(alias).is_some().then_some(true)?,
+            Value::Jwk(alias) => {
+                let secret = matches!(world.key(alias)?.jwk.material, Material::Oct { .. });
+                (!secret).then_some(false)?
+            }
+            Value::Thumbprint(alias) => world.key(alias).is_some().then_some(true)?,
+            Value::Object(members) => {
+                for value in members.values() {
+                    self.value(value)?;
+                }
+                false
+            }
             Value::Edited { of, .. } => self.value(of)?.then_some(true)?,
         })
     }

@@ -149,6 +149,8 @@ pub struct Jwk {
     pub key_ops: Option<Vec<String>>,
     /// Non-standard: the issuer, or issuer template, that the key belongs to.
     pub issuer: Option<String>,
+    /// What stands in `issuer` where it is no text: that names nobody, and is written as it is.
+    pub unreadable_issuer: Option<serde_json::Value>,
     /// Non-standard: the cloud that the key belongs to.
     pub cloud_instance_name: Option<String>,
     /// Certificates as DER, first one for this key (section 4.7).
@@ -171,6 +173,7 @@ impl Jwk {
             key_use: None,
             key_ops: None,
             issuer: None,
+            unreadable_issuer: None,
             cloud_instance_name: None,
             x5c: Vec::new(),
             nbf: None,
@@ -187,6 +190,14 @@ impl Jwk {
         self.validity = chain.first().map(|der| validity(der)).transpose()?;
         self.x5c = chain;
         Ok(self)
+    }
+
+    /// Puts any JSON in the place of the issuer's name.
+    pub fn set_issuer_member(&mut self, value: serde_json::Value) {
+        (self.issuer, self.unreadable_issuer) = match value {
+            serde_json::Value::String(name) => (Some(name), None),
+            other => (None, Some(other)),
+        };
     }
 
     /// The lifetime that this JWK shows, where it shows one.
@@ -260,8 +271,8 @@ struct Wire {
     key_use: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_ops: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    issuer: Option<String>,
+    #[serde(default, deserialize_with = "whatever_is_there", skip_serializing_if = "Option::is_none")]
+    issuer: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cloud_instance_name: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -284,6 +295,11 @@ struct Wire {
     k: Option<String>,
 }
 
+/// `null` is something, and not the same as nothing.
+fn whatever_is_there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(from).map(Some)
+}
+
 impl From<Jwk> for Wire {
     fn from(jwk: Jwk) -> Self {
         let b = |octets: &[u8]| Some(encode_base64url(octets));
@@ -293,7 +309,7 @@ impl From<Jwk> for Wire {
             alg: jwk.alg,
             key_use: jwk.key_use,
             key_ops: jwk.key_ops,
-            issuer: jwk.issuer,
+            issuer: jwk.issuer.map(serde_json::Value::String).or(jwk.unreadable_issuer),
             cloud_instance_name: jwk.cloud_instance_name,
             x5c: jwk.x5c.iter().map(|der| super::encode_base64(der)).collect(),
             nbf: jwk.nbf,
@@ -338,7 +354,9 @@ impl TryFrom<Wire> for Jwk {
         jwk.alg = wire.alg;
         jwk.key_use = wire.key_use;
         jwk.key_ops = wire.key_ops;
-        jwk.issuer = wire.issuer;
+        if let Some(value) = wire.issuer {
+            jwk.set_issuer_member(value);
+        }
         jwk.cloud_instance_name = wire.cloud_instance_name;
         jwk.nbf = wire.nbf;
         jwk.exp = wire.exp;

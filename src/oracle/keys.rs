@@ -159,6 +159,9 @@ impl<'k> Listing<'k> {
         if !use_permits || !ops_permit {
             broken.push(Rule::KeyUsePermits);
         }
+        if jwk.key_ops.as_ref().is_some_and(|ops| is_odd(ops, jwk.key_use.as_deref())) {
+            open.push(Latitude::KeyOperations);
+        }
         // RFC 7517 section 4.4.
         if jwk.alg.as_deref().is_some_and(|alg| alg != signer.primitive.name()) {
             broken.push(Rule::AlgorithmAllowed);
@@ -196,6 +199,13 @@ impl<'k> Listing<'k> {
         }
         Listing { jwk, broken, open }
     }
+}
+
+/// RFC 7517 section 4.3: no operation twice, and none that `use` does not convey (section 4.2).
+fn is_odd(operations: &[String], key_use: Option<&str>) -> bool {
+    let twice = operations.iter().enumerate().any(|(index, one)| operations[..index].contains(one));
+    let signing = |one: &String| matches!(one.as_str(), "sign" | "verify");
+    twice || (key_use == Some("sig") && !operations.iter().all(signing))
 }
 
 /// RFC 7518 sections 3.2 (a secret at least as long as the hash), 3.3 and 3.5 (2048 bits).

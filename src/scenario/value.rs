@@ -2,6 +2,7 @@
 
 use super::Span;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// A value to write.
 ///
@@ -50,10 +51,23 @@ pub enum Value {
     Subject(String),
     /// The audience of a relying party.
     Audience(String),
+    /// The first audience that an issuer may address at a relying party.
+    AudienceOf {
+        /// The relying party.
+        party: String,
+        /// The issuer.
+        issuer: String,
+    },
     /// The `kid` of a key.
     Kid(String),
-    /// The name that an issuer's `signer` has.
+    /// The name that an issuer's `signer` has, or the one that a relying party asks for.
     Signer(String),
+    /// The public half of a key as a JWK, with nothing but the key itself (RFC 7638 section 3.2).
+    Jwk(String),
+    /// The RFC 7638 thumbprint of a key.
+    Thumbprint(String),
+    /// An object with these members, in the order of their names.
+    Object(BTreeMap<String, Value>),
     /// Another value's text, edited.
     Edited {
         /// The value.
@@ -247,8 +261,12 @@ enum Made {
     Tenant(String),
     Subject(String),
     Audience(String),
+    AudienceOf(AudienceWire),
     Kid(String),
     Signer(String),
+    Jwk(String),
+    Thumbprint(String),
+    Object(BTreeMap<String, Value>),
     Edited(EditedWire),
 }
 
@@ -272,6 +290,13 @@ struct IssuerWithWire {
 struct TimeAsWire {
     at: Span,
     form: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AudienceWire {
+    party: String,
+    issuer: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -301,8 +326,12 @@ impl Serialize for Value {
             Value::Tenant(alias) => Made::Tenant(alias),
             Value::Subject(alias) => Made::Subject(alias),
             Value::Audience(party) => Made::Audience(party),
+            Value::AudienceOf { party, issuer } => Made::AudienceOf(AudienceWire { party, issuer }),
             Value::Kid(key) => Made::Kid(key),
             Value::Signer(issuer) => Made::Signer(issuer),
+            Value::Jwk(key) => Made::Jwk(key),
+            Value::Thumbprint(key) => Made::Thumbprint(key),
+            Value::Object(members) => Made::Object(members),
             Value::Edited { of, edit } => Made::Edited(EditedWire { of, edit }),
         };
         made.serialize(serializer)
@@ -345,8 +374,12 @@ impl Value {
                     Made::Tenant(alias) => Value::Tenant(alias),
                     Made::Subject(alias) => Value::Subject(alias),
                     Made::Audience(party) => Value::Audience(party),
+                    Made::AudienceOf(AudienceWire { party, issuer }) => Value::AudienceOf { party, issuer },
                     Made::Kid(key) => Value::Kid(key),
                     Made::Signer(issuer) => Value::Signer(issuer),
+                    Made::Jwk(key) => Value::Jwk(key),
+                    Made::Thumbprint(key) => Value::Thumbprint(key),
+                    Made::Object(members) => Value::Object(members),
                     Made::Edited(EditedWire { of, edit }) => Value::Edited { of, edit },
                 }
             }

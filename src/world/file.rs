@@ -62,6 +62,7 @@ struct KeyFile {
     honest: bool,
     #[serde(default = "yes")]
     names_issuer: bool,
+    issuer_member: Option<String>,
     not_before: Option<Span>,
     not_after: Option<Span>,
 }
@@ -70,6 +71,7 @@ struct KeyFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct PartyFile {
     audiences: Option<Vec<String>>,
+    algorithms: Option<Vec<String>>,
     issuers: BTreeMap<String, PartyIssuerFile>,
     key_sources: Option<Vec<KeySource>>,
     token_types: Option<Vec<String>>,
@@ -88,10 +90,25 @@ struct PartyIssuerFile {
     tenants: Option<Vec<String>>,
     subjects: Option<Vec<String>>,
     #[serde(default)]
-    signer: bool,
+    signer: SignerFile,
     #[serde(default)]
     secrets: Vec<String>,
     algorithms: Option<Vec<String>>,
+    audiences: Option<Vec<String>>,
+}
+
+/// Whether the header names the issuer's signer, or one whose name is derived from this text.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`signer` is true, false or a text to derive a name from")]
+enum SignerFile {
+    Own(bool),
+    Derived(String),
+}
+
+impl Default for SignerFile {
+    fn default() -> Self {
+        SignerFile::Own(false)
+    }
 }
 
 fn yes() -> bool {
@@ -262,6 +279,10 @@ impl Reader<'_> {
         Ok(named)
     }
 
+    fn all_labelled(&self, place: &str, texts: &[String]) -> Result<Vec<String>, Error> {
+        texts.iter().map(|text| self.labelled(place, text)).collect()
+    }
+
     fn key(&self, world: &World, alias: &str, table: toml::Value) -> Result<Key, Error> {
         let place = format!("keys.{alias}");
         let written: KeyFile = self.read(&place, table)?;
@@ -295,6 +316,12 @@ impl Reader<'_> {
         jwk.cloud_instance_name =
             written.cloud.map(|cloud| label(self.seed, &["cloud", &cloud])).or(jwk.cloud_instance_name);
         let secret = matches!(jwk.material, crate::jose::Material::Oct { .. });
+        let issuer_member = written.issuer_member.as_ref().map(|text| {
+            let owner = written.owner.as_ref().and_then(|owner| world.issuer(owner)).map_or("", |owner| &owner.name);
+            serde_json::from_str(&text.replace("{issuer}", owner))
+                .map_err(|error| self.wrong(&format!("{place}.issuer-member"), format!("is no JSON text: {error}")))
+        });
+        let issuer_member: Option<serde_json::Value> = issuer_member.transpose()?;
         Ok(Key {
             alias: alias.to_owned(),
             published: written.published && written.owner.is_some() && !secret,
@@ -304,7 +331,8 @@ impl Reader<'_> {
             honest: written.honest,
             not_before: written.not_before,
             not_after: written.not_after,
-            names_issuer: written.names_issuer,
+            names_issuer: written.names_issuer && issuer_member.is_none(),
+            issuer_member,
             private,
         })
     }
@@ -366,6 +394,11 @@ impl Reader<'_> {
     fn party(&self, world: &World, alias: &str, table: toml::Value) -> Result<Party, Error> {
         let place = format!("parties.{alias}");
         let written: PartyFile = self.read(&place, table)?;
+        self.algorithms(&format!("{place}.algorithms"), written.algorithms.as_deref().unwrap_or_default())?;
+        let audiences = match &written.audiences {
+            Some(names) => self.all_labelled(&format!("{place}.audiences"), names)?,
+            None => vec![format!("https://{}.example", label(self.seed, &["audience", alias]))],
+        };
         let mut issuers = Vec::new();
         for (issuer, trust) in written.issuers {
             let place = format!("{place}.issuers.{issuer}");
@@ -384,13 +417,31 @@ impl Reader<'_> {
                 }
             }
             self.algorithms(&place, trust.algorithms.as_deref().unwrap_or_default())?;
+            let of_issuer = world.issuer(&issuer);
+            if let (Some(all), Some(of_issuer)) = (&written.algorithms, of_issuer) {
+                let own = trust.algorithms.as_ref().unwrap_or(&of_issuer.algorithms);
+                if let Some(name) = own.iter().find(|name| !all.contains(name)) {
+                    let problem = format!("{name} is not among the party's `algorithms`: add it there");
+                    return Err(self.wrong(&place, problem));
+                }
+            }
+            let own_audiences = trust.audiences.map(|names| self.all_labelled(&place, &names)).transpose()?;
+            if let Some(name) = own_audiences.iter().flatten().find(|name| !audiences.contains(name)) {
+                let problem = format!("{name:?} is not among the party's `audiences`: add it there");
+                return Err(self.wrong(&place, problem));
+            }
+            let signer = match trust.signer {
+                SignerFile::Own(asked) => of_issuer.filter(|_| asked).map(|issuer| issuer.signer.clone()),
+                SignerFile::Derived(text) => Some(format!("arn:{}", label(self.seed, &["signer", &text]))),
+            };
             issuers.push(PartyIssuer {
                 alias: issuer,
                 tenants: trust.tenants,
                 subjects: trust.subjects,
-                signer: trust.signer,
+                signer,
                 secrets: trust.secrets,
                 algorithms: trust.algorithms,
+                audiences: own_audiences,
             });
         }
         if issuers.is_empty() {
@@ -414,9 +465,8 @@ impl Reader<'_> {
         }
         Ok(Party {
             alias: alias.to_owned(),
-            audiences: written
-                .audiences
-                .unwrap_or_else(|| vec![format!("https://{}.example", label(self.seed, &["audience", alias]))]),
+            audiences,
+            algorithms: written.algorithms,
             issuers,
             token_types: written.token_types,
             required_claims: written.required_claims,

@@ -101,7 +101,33 @@ pub fn absent() -> impl Iterator<Item = &'static Absent> {
     [KS, KL, AL, IA, TM, PC].into_iter().flatten()
 }
 
-const KS: &[Absent] = &[];
+const KS: &[Absent] = &[
+    Absent {
+        id: "KS-23",
+        title: "A key for one role, such as subscribers, signs a token for another, such as publishers.",
+        needs: Interface::RolesAndScopes,
+    },
+    Absent {
+        id: "KS-24",
+        title: "A request object or an assertion of one client is signed by another client.",
+        needs: Interface::ClientAssertions,
+    },
+    Absent {
+        id: "KS-32",
+        title: "The outer token is of one tenant, and the subject inside it is of another.",
+        needs: Interface::NestedTokens,
+    },
+    Absent {
+        id: "KS-33",
+        title: "An unsigned token is trusted because the token around it is signed.",
+        needs: Interface::NestedTokens,
+    },
+    Absent {
+        id: "KS-38",
+        title: "A trust anchor or an intermediate signs a statement about an entity that is not below it.",
+        needs: Interface::Federation,
+    },
+];
 
 const KL: &[Absent] = &[];
 

@@ -167,7 +167,7 @@ fn issuer_in_a_list(trust: Trust<'_>) -> Vec<Vec<Act>> {
     lists.map(|list| vec![set_claim("iss", Value::List(list))]).into()
 }
 
-fn two_tenants_of_each(site: Site<'_>) -> Vec<Scenario> {
+pub(super) fn two_tenants_of_each(site: Site<'_>) -> Vec<Scenario> {
     site.trusts().flat_map(|trust| trust.tokens(two_tenants(trust))).collect()
 }
 
@@ -195,7 +195,11 @@ fn other_tenant(site: Site<'_>) -> Vec<Scenario> {
 }
 
 pub(super) fn own_audience(trust: Trust<'_>) -> Value {
-    Value::Audience(trust.site.party.alias.clone())
+    let party = trust.site.party.alias.clone();
+    match trust.terms.audiences {
+        None => Value::Audience(party),
+        Some(_) => Value::AudienceOf { party, issuer: trust.issuer.alias.clone() },
+    }
 }
 
 /// Another service's name.

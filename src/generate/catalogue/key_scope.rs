@@ -1,6 +1,7 @@
 //! Key scope: the signature is good, and the key that made it had no right to.
 
 use super::Class;
+use super::trust_scope::contradicts_itself;
 use crate::generate::acts::{drop_header, set_claim, set_header};
 use crate::generate::site::{Site, Trust, operations_permit, permits_signing};
 use crate::policy::KeySource;
@@ -130,14 +131,18 @@ pub(super) const CLASSES: &[Class] = &[
         title: "The issuer's own encryption key signs: its JWK says `use` `enc`.",
         aims: Some(Rule::KeyUsePermits),
         source: "RFC 7517 section 4.2",
-        build: |site| own_keys(site, |_, key| key.jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig")),
+        build: |site| {
+            own_keys(site, |_, key| {
+                key.jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig") && !contradicts_itself(&key.jwk)
+            })
+        },
     },
     Class {
         id: "KS-27",
         title: "The issuer's own key signs although its `key_ops` lack `verify`.",
         aims: Some(Rule::KeyUsePermits),
         source: "RFC 7517 section 4.3",
-        build: |site| own_keys(site, |_, key| !operations_permit(&key.jwk)),
+        build: |site| own_keys(site, |_, key| !operations_permit(&key.jwk) && !contradicts_itself(&key.jwk)),
     },
 ];
 
@@ -244,6 +249,7 @@ fn orphan(site: Site<'_>) -> Vec<Scenario> {
     let orphans = || {
         let in_set = |key: &&Key| key.owner.as_ref().is_some_and(|owner| site.world.converged.contains(owner));
         let keys = site.world.keys.iter().filter(|key| key.published && !key.names_issuer && key.private.is_some());
+        let keys = keys.filter(|key| key.issuer_member.is_none());
         keys.filter(in_set)
     };
     let for_claimed = |claimed: Trust<'_>| -> Vec<Scenario> {
@@ -272,11 +278,20 @@ fn other_cloud(site: Site<'_>) -> Vec<Scenario> {
 
 fn other_signer(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    for trust in site.trusts().filter(|trust| trust.terms.signer) {
-        let own = || Value::Signer(trust.issuer.alias.clone());
-        let other = site.world.issuers.iter().find(|issuer| issuer.alias != trust.issuer.alias);
+    for trust in site.trusts().filter(|trust| trust.terms.signer.is_some()) {
+        // The issuer's own, or the one that this party asks for.
+        let mut aliases = [&trust.issuer.alias, &site.party.alias].into_iter();
+        let asked = aliases.find(|alias| site.world.signer(alias) == trust.terms.signer.as_deref());
+        let Some(asked) = asked else { continue };
+        let own = || Value::Signer(asked.clone());
+        let issuers = site.world.issuers.iter().map(|issuer| &issuer.alias);
+        let mut signers = site.world.parties.iter().map(|party| &party.alias).chain(issuers);
+        let another = |alias: &&String| {
+            site.world.signer(alias).is_some_and(|signer| trust.terms.signer.as_deref() != Some(signer))
+        };
+        let other = signers.find(another);
         let values = [
-            other.map(|issuer| Value::Signer(issuer.alias.clone())),
+            other.map(|alias| Value::Signer(alias.clone())),
             Some(own().edited(Edit::CutEnd(1))),
             Some(own().edited(Edit::Suffix("1".to_owned()))),
             Some(own().edited(Edit::SwapCase)),
