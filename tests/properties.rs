@@ -218,10 +218,11 @@ fn undone(party: &str, issuer: &str) -> Vec<[Act; 2]> {
     let claim = |name: &str, value| Act::SetClaim(SetMember { name: name.to_owned(), value });
     let flip = |bit| Act::MangleSignature(Mangle::FlipBit(bit));
     let iss = || Value::issuer(issuer);
+    let ours = Value::AudienceOf { party: party.to_owned(), issuer: issuer.to_owned() };
     vec![
         [claim("iss", iss().edited(Edit::Suffix(".evil".to_owned()))), claim("iss", iss())],
         [claim("iss", iss().edited(Edit::SwapCase)), claim("iss", iss().edited(Edit::SwapCase).edited(Edit::SwapCase))],
-        [claim("aud", Value::null()), claim("aud", Value::Audience(party.to_owned()))],
+        [claim("aud", Value::null()), claim("aud", ours)],
         [claim("exp", "-1h".parse().map(Value::Time).unwrap()), claim("exp", "+1h".parse().map(Value::Time).unwrap())],
         [flip(3), flip(3)],
         [flip(1_000_003), flip(1_000_003)],
