@@ -100,8 +100,8 @@ fn shared_audience(site: Site<'_>) -> Vec<Scenario> {
                 && party.required_claims == site.party.required_claims
                 && party.replay == site.party.replay
                 && terms.is_some_and(|terms| {
-                    (&terms.tenants, &terms.subjects, terms.signer, &terms.algorithms)
-                        == (&trust.terms.tenants, &trust.terms.subjects, trust.terms.signer, &trust.terms.algorithms)
+                    (&terms.tenants, &terms.subjects, &terms.signer, &terms.algorithms)
+                        == (&trust.terms.tenants, &trust.terms.subjects, &trust.terms.signer, &trust.terms.algorithms)
                 })
         };
         let other = site.world.parties.iter().find(alike)?;

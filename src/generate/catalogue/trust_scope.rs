@@ -197,7 +197,10 @@ fn another_customers_token(site: Site<'_>) -> Vec<Scenario> {
             if site.party.audiences.is_empty() || for_other.is_none_or(|name| names(trust, name)) {
                 continue;
             }
-            let addressed = Value::AudienceOf { party: other.alias.clone(), issuer: trust.issuer.alias.clone() };
+            let addressed = match terms.audiences {
+                None => Value::Audience(other.alias.clone()),
+                Some(_) => Value::AudienceOf { party: other.alias.clone(), issuer: trust.issuer.alias.clone() },
+            };
             let mut acts = vec![set_claim("aud", addressed)];
             scenarios.push(trust.token(acts.clone()));
             if terms.signer.is_some() && trust.terms.signer.is_some() {
