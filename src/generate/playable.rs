@@ -209,7 +209,7 @@ impl Player<'_> {
             Value::Tenant(alias) => world.tenant(alias).is_some().then_some(true)?,
             Value::Subject(alias) => world.subject(alias).is_some().then_some(true)?,
             Value::Audience(alias) => world.party(alias).is_some().then_some(true)?,
-            Value::Kid(alias) => world.key(alias).is_some().then_some(true)?,
+            Value::Kid(alias) | Value::Thumbprint(alias) => world.key(alias).is_some().then_some(true)?,
             Value::AudienceOf { party, issuer } => {
                 let trusted = world.party(party)?.issuers.iter().any(|trust| trust.alias == *issuer);
                 trusted.then_some(true)?
@@ -219,7 +219,6 @@ impl Player<'_> {
                 let secret = matches!(world.key(alias)?.jwk.material, Material::Oct { .. });
                 (!secret).then_some(false)?
             }
-            Value::Thumbprint(alias) => world.key(alias).is_some().then_some(true)?,
             Value::Object(members) => {
                 for value in members.values() {
                     self.value(value)?;

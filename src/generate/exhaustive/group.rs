@@ -252,7 +252,7 @@ impl Group {
         let terms = party.issuers.iter().find(|terms| terms.alias == issuer.alias);
         let subject = terms.and_then(|terms| terms.subjects.as_ref()?.first());
         let typ = party.token_types.as_ref().and_then(|types| types.first());
-        let signer = terms.is_some_and(|terms| terms.signer);
+        let signer = terms.is_some_and(|terms| terms.signer.is_some());
         let key = self.signer.key(world).map(|key| key.jwk.material.thumbprint());
         format!("{} {key:?} {typ:?} {signer} {subject:?}", issuer.alias)
     }
