@@ -95,7 +95,8 @@ impl Forge {
         self.policies.get(&(party.to_owned(), source))
     }
 
-    /// Plays a scenario. Each relying party in it is told its policy first; another `number` gives fresh tokens.
+    /// Plays a scenario. Each relying party in it is told its policy right before its first token, with all that has changed
+    /// by then: only what changes later is a change to a validator at work. Another `number` gives fresh tokens.
     ///
     /// # Errors
     /// Where the scenario names what the world does not have, asks for what no forger can do, or for a step or act that
@@ -117,7 +118,8 @@ impl Forge {
             });
         }
         if let Some(present) = scenario.as_single() {
-            let trust = self.trust_at_start(scenario, &present.to, "step 1")?;
+            let policy = self.policy_at_start(scenario.key_source, &present.to, "step 1")?;
+            let trust = Move::Trust { party: present.to.clone(), policy, at: self.calendar.now() };
             let nonce = Nonce::of(scenario, number);
             let mut situation = Situation::start(self, scenario.key_source, nonce);
             situation.orders.extend(first.map(|first| (present.to.clone(), first)));
@@ -127,19 +129,11 @@ impl Forge {
         self.play_steps(scenario, number, first)
     }
 
+    /// Whatever changes before the first token for a relying party is in the policy that it is told first.
     fn play_steps(&self, scenario: &Scenario, number: u64, first: Option<u64>) -> Result<Vec<Move>, Error> {
         let mut moves = Vec::new();
         let mut told: BTreeMap<String, Arc<TrustPolicy>> = BTreeMap::new();
-        for (index, present) in scenario.presents() {
-            if !told.contains_key(&present.to) {
-                let trust = self.trust_at_start(scenario, &present.to, &format!("step {}", index + 1))?;
-                if let Move::Trust { party, policy, .. } = &trust {
-                    told.insert(party.clone(), Arc::clone(policy));
-                }
-                moves.push(trust);
-            }
-        }
-        if told.is_empty() {
+        if scenario.presents().next().is_none() {
             return Err(Error::Scenario {
                 place: "steps".to_owned(),
                 problem: "no token is presented: add a `present` step".to_owned(),
@@ -148,18 +142,22 @@ impl Forge {
         let mut situation = Situation::start(self, scenario.key_source, Nonce::of(scenario, number));
         let mut orders = first.map(|first| first..);
         let mut next_order = || orders.as_mut().and_then(Iterator::next);
-        for happening in &moves {
-            let Move::Trust { party, .. } = happening else { continue };
-            situation.orders.extend(next_order().map(|order| (party.clone(), order)));
-        }
         let mut tokens = BTreeMap::new();
         let mut shown: Vec<(Presentation, usize)> = Vec::new();
-        let mut policies: BTreeMap<String, usize> = told.keys().map(|party| (party.clone(), 1)).collect();
+        let mut policies: BTreeMap<String, usize> = BTreeMap::new();
         for (index, step) in scenario.steps.iter().enumerate() {
             situation.step = index;
             let place = format!("step {} ({})", index + 1, step.kind());
             match step {
                 Step::Present(present) => {
+                    if !told.contains_key(&present.to) {
+                        let place = format!("step {}", index + 1);
+                        let policy = self.first_policy(&situation, &present.to, &place)?;
+                        told.insert(present.to.clone(), Arc::clone(&policy));
+                        policies.insert(present.to.clone(), 1);
+                        situation.orders.extend(next_order().map(|order| (present.to.clone(), order)));
+                        moves.push(Move::Trust { party: present.to.clone(), policy, at: situation.calendar.now() });
+                    }
                     let mut presented = self.present(present, &situation, &mut tokens)?;
                     presented.provenance.earlier =
                         shown.iter().filter_map(|(before, told)| before.recalled_by(&presented, *told)).collect();
@@ -212,17 +210,27 @@ impl Forge {
         Some(situation.orders.get(party).map_or_else(|| policy.clone(), |order| policy.reordered(*order)))
     }
 
-    fn trust_at_start(&self, scenario: &Scenario, party: &str, place: &str) -> Result<Move, Error> {
+    /// What a relying party is told before its first token.
+    fn first_policy(&self, situation: &Situation, party: &str, place: &str) -> Result<Arc<TrustPolicy>, Error> {
+        let policy = self.policy_at_start(situation.key_source, party, place)?;
+        match self.world.party(party) {
+            Some(party) if situation.publication != self.start => {
+                let publication = &situation.publication;
+                Ok(Arc::new(self.world.policy(party, situation.key_source, publication, self.calendar)))
+            }
+            _ => Ok(policy),
+        }
+    }
+
+    fn policy_at_start(&self, key_source: KeySource, party: &str, place: &str) -> Result<Arc<TrustPolicy>, Error> {
         let wrong = |problem| Error::Scenario { place: place.to_owned(), problem };
         if self.world.party(party).is_none() {
             let names: Vec<_> = self.world.parties.iter().map(|party| party.alias.as_str()).collect();
             let names = names.join(", ");
             return Err(wrong(format!("world {} has no party `{party}`: one of {names}", self.world.name)));
         }
-        let policy = self
-            .policy(party, scenario.key_source)
-            .ok_or_else(|| wrong(format!("party `{party}` takes no keys from `{}`", scenario.key_source.name())))?;
-        Ok(Move::Trust { party: party.to_owned(), policy: Arc::clone(policy), at: self.calendar.now() })
+        let policy = self.policy(party, key_source).cloned();
+        policy.ok_or_else(|| wrong(format!("party `{party}` takes no keys from `{}`", key_source.name())))
     }
 
     fn present(

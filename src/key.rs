@@ -48,6 +48,10 @@ pub enum DerivedKind {
     /// A secret of 8 octets: too short on purpose (RFC 7518 section 3.2).
     #[serde(rename = "short-secret")]
     ShortSecret,
+    /// An RSA key whose public exponent is 1, on purpose (RFC 8017 section 3.1): it has no private half, and everybody signs
+    /// with it by PKCS #1 v1.5.
+    #[serde(rename = "rsa-exponent-one")]
+    RsaExponentOne,
 }
 
 /// A private half with its public one.
@@ -58,10 +62,18 @@ pub struct PrivateKey {
 }
 
 enum Half {
-    Rsa { fast: Option<Box<aws_lc_rs::rsa::KeyPair>>, own: Box<rsa::RsaPrivateKey> },
+    Rsa {
+        fast: Option<Box<aws_lc_rs::rsa::KeyPair>>,
+        own: Box<rsa::RsaPrivateKey>,
+    },
     Ec(EcKey),
-    Ed { pair: Ed25519KeyPair, seed: [u8; 32] },
+    Ed {
+        pair: Ed25519KeyPair,
+        seed: [u8; 32],
+    },
     Secret(Vec<u8>),
+    /// What is signed is the signature.
+    ExponentOne,
 }
 
 impl fmt::Debug for PrivateKey {
@@ -144,6 +156,13 @@ impl PrivateKey {
             DerivedKind::P384 => PrivateKey::derive_on(Curve::P384, seed, label),
             DerivedKind::P521 => PrivateKey::derive_on(Curve::P521, seed, label),
             DerivedKind::Secp256k1 => PrivateKey::derive_on(Curve::Secp256k1, seed, label),
+            DerivedKind::RsaExponentOne => {
+                let mut n = derive_long(seed, label, 0, 256);
+                // 2048 bits, and odd as every modulus is; nobody needs its factors.
+                n[0] |= 0x80;
+                n[255] |= 1;
+                PrivateKey::of(Material::Rsa { n, e: vec![1] }, Half::ExponentOne)
+            }
         }
     }
 
@@ -222,6 +241,19 @@ impl PrivateKey {
         &self.material
     }
 
+    /// Whether it signs with that algorithm.
+    #[must_use]
+    pub fn can_sign(&self, primitive: Primitive) -> bool {
+        match self.half {
+            // A curve signs by the hash of another's algorithm too.
+            Half::Ec(_) => primitive.family() == Family::Ecdsa,
+            Half::ExponentOne => primitive.family() == Family::RsaPkcs1,
+            // Listed for agreement, it signs all the same.
+            Half::Ed { .. } => primitive.family() == Family::EdDsa,
+            _ => self.material.fits(primitive),
+        }
+    }
+
     /// Signs. The same key, algorithm and input give the same octets: ECDSA by RFC 6979, PSS with a salt derived from the input.
     /// A key on one curve can also sign by the hash of another's algorithm, which no RFC allows and a verifier may overlook.
     ///
@@ -288,6 +320,7 @@ impl PrivateKey {
                         .to_vec(),
                 })
             }
+            (Half::ExponentOne, Family::RsaPkcs1, hash) => plain(pkcs1_encoded(hash, input, 256)),
             _ => Err(unfit()),
         }
     }
@@ -304,8 +337,23 @@ impl PrivateKey {
             Half::Ec(key) => vec![key.octets()],
             Half::Ed { seed, .. } => vec![seed.to_vec()],
             Half::Secret(secret) => vec![secret.clone()],
+            Half::ExponentOne => Vec::new(),
         }
     }
+}
+
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2): what an RSA private key is applied to, for a modulus of that many octets.
+fn pkcs1_encoded(hash: Hash, input: &[u8], length: usize) -> Vec<u8> {
+    let (number, digest) = match hash {
+        Hash::Sha256 => (1, Sha256::digest(input).to_vec()),
+        Hash::Sha384 => (2, Sha384::digest(input).to_vec()),
+        Hash::Sha512 => (3, Sha512::digest(input).to_vec()),
+    };
+    let size = u8::try_from(digest.len()).unwrap_or(0);
+    // DigestInfo in DER, with the object identifier of the hash (section 9.2, note 1).
+    let prefix = [0x30, 17 + size, 0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, number, 5, 0, 4, size];
+    let padding = vec![0xff; length - 3 - prefix.len() - digest.len()];
+    [&[0, 1], padding.as_slice(), &[0], &prefix, &digest].concat()
 }
 
 fn rsa_material(key: &rsa::RsaPublicKey) -> Material {
@@ -358,6 +406,21 @@ mod tests {
                 assert_eq!(first.mirror.is_some(), name.starts_with("ES"));
             }
         }
+    }
+
+    #[test]
+    fn a_signature_under_the_exponent_one_is_what_any_other_key_would_sign() {
+        let key = rsa::RsaPrivateKey::from_pkcs8_pem(include_str!("world/keys/rsa-3.pem")).unwrap();
+        for (name, hash) in [("RS256", Hash::Sha256), ("RS384", Hash::Sha384), ("RS512", Hash::Sha512)] {
+            let own = PrivateKey::rsa(key.clone()).unwrap();
+            let signature = own.sign(Primitive::from_name(name).unwrap(), b"input").unwrap().octets;
+            let signature = rsa::BigUint::from_bytes_be(&signature);
+            let opened = signature.modpow(key.e(), key.n()).to_bytes_be();
+            assert_eq!([&[0], opened.as_slice()].concat(), pkcs1_encoded(hash, b"input", 256), "{name}");
+        }
+        let open = PrivateKey::derive(DerivedKind::RsaExponentOne, 1, "k");
+        assert!(!open.can_sign(Primitive::PS256) && open.sign(Primitive::PS256, b"input").is_err());
+        assert_eq!(open.material().bits(), Some(2048));
     }
 
     #[test]

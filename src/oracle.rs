@@ -71,6 +71,12 @@ pub enum Latitude {
     TemplateForLiteral,
     /// Two templates of the policy fit `iss`, and their order means nothing.
     SeveralTemplates,
+    /// The policy trusts an issuer with an empty or blank name, and the token names exactly that: it names nobody.
+    NamelessIssuer,
+    /// The secret stands in a published set, where only public keys belong (RFC 7517 section 9.2 has secrets kept).
+    SecretPublished,
+    /// The secret is blank, or the text of a public key: everybody can know it, and nothing in the RFCs forbids its form.
+    SecretGuessable,
     /// Another token with the same `iss` and `jti`, or the same one in a case that was open, was shown before.
     Reused,
 }
@@ -417,6 +423,9 @@ impl<'p> Case<'p> {
             self.breaks(Rule::IssuerTrusted);
             return None;
         };
+        if name.trim().is_empty() {
+            self.leaves_open(Latitude::NamelessIssuer);
+        }
         let tenant = if trusted.is_template() { tenant_in(&trusted.issuer, name).map(str::to_owned) } else { None };
         let tenant_claim = last(payload, Claimed::tenant_claim_name(trusted)).and_then(Json::as_str).map(str::to_owned);
         Some(Claimed { name: name.to_owned(), trusted, tenant, tenant_claim })

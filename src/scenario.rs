@@ -4,6 +4,7 @@
 //! shows every step and act by example.
 
 mod act;
+mod policy_act;
 mod span;
 mod value;
 
@@ -11,6 +12,7 @@ pub use act::{
     Act, Donor, Duplicate, KeyHeader, Kid, Mangle, Named, Place, PublicForm, PublicText, Raw, Segment, SetMember,
     SignWith, Splice,
 };
+pub use policy_act::{KeyIssuer, PolicyAct, Spoil};
 pub use span::Span;
 pub use value::{Edit, Scalar, Value};
 
@@ -129,36 +131,6 @@ pub struct Honest {
     pub alg: Option<String>,
 }
 
-/// A change to a relying party's policy. Names are the world's aliases.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum PolicyAct {
-    /// Trusts one issuer more, with its published keys.
-    AddIssuer(String),
-    /// Trusts one issuer less.
-    RemoveIssuer(String),
-    /// Sets the audiences: literal names.
-    SetAudiences(Vec<String>),
-    /// Sets an issuer's algorithms.
-    SetAlgorithms {
-        /// The issuer.
-        issuer: String,
-        /// Names of RFC 7518.
-        algorithms: Vec<String>,
-    },
-    /// Sets the admitted tenants of an issuer.
-    SetTenants {
-        /// The issuer.
-        issuer: String,
-        /// Aliases.
-        tenants: Vec<String>,
-    },
-    /// Sets the leeway, in seconds.
-    SetLeeway(u64),
-    /// Forgets a member, which is then not asked.
-    Unset(String),
-}
-
 impl Step {
     /// The name in a scenario file.
     #[must_use]
@@ -224,6 +196,22 @@ impl Scenario {
                 _ => &[],
             };
             presents.iter().map(move |present| (index, present))
+        })
+    }
+
+    /// Whether trust changes between two tokens for the same relying party. What changes before its first token is in the
+    /// policy that it is told first, and what changes after its last it is not told at all.
+    #[must_use]
+    pub fn changes_trust_at_work(&self) -> bool {
+        let concerns = |step: &Step, to: &str| match step {
+            Step::RotateKey { .. } | Step::RemoveKey { .. } | Step::DisableIssuer { .. } => true,
+            Step::UpdatePolicy { party, .. } => party == to,
+            _ => false,
+        };
+        self.presents().any(|(first, present)| {
+            let last = self.presents().filter(|(_, later)| later.to == present.to).map(|(index, _)| index).max();
+            let between = self.steps.get(first..last.unwrap_or(first)).unwrap_or_default();
+            between.iter().any(|step| concerns(step, &present.to))
         })
     }
 

@@ -5,6 +5,7 @@
 //! what has happened so far ([`Publication`]) and from the time ([`Calendar`]).
 
 mod calendar;
+mod configuration;
 mod file;
 mod publication;
 
@@ -164,11 +165,12 @@ impl Party {
 }
 
 /// The worlds inside the binary, in the order in which they are used.
-const SHIPPED: [(&str, &str); 7] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("storm-0558", include_str!("world/storm-0558.toml")),
     ("two-issuers", include_str!("world/two-issuers.toml")),
     ("multi-tenant", include_str!("world/multi-tenant.toml")),
     ("kid-collision", include_str!("world/kid-collision.toml")),
+    ("rotation", include_str!("world/rotation.toml")),
     ("shared-signer", include_str!("world/shared-signer.toml")),
     ("symmetric", include_str!("world/symmetric.toml")),
     ("all-algorithms", include_str!("world/all-algorithms.toml")),
@@ -325,35 +327,32 @@ impl World {
                 ..TrustedIssuer::default()
             };
             if source == KeySource::PerIssuer {
-                told.jwks = Some(JwkSet { keys: listed(&trust.alias) });
+                told.jwks = Some(JwkSet::of(listed(&trust.alias)));
                 let secrets: Vec<Jwk> = trust
                     .secrets
                     .iter()
                     .filter_map(|alias| Some(self.published_jwk(self.key(alias)?, None, calendar)))
                     .collect();
-                told.secrets = (!secrets.is_empty()).then_some(JwkSet { keys: secrets });
+                told.secrets = (!secrets.is_empty()).then_some(JwkSet::of(secrets));
             }
             Some(told)
         });
-        let converged = (source == KeySource::Converged).then(|| JwkSet {
-            keys: self
-                .converged
-                .iter()
-                .flat_map(|issuer| {
-                    let name = self.issuer(issuer).map(|issuer| issuer.name.clone());
-                    publication.listed(issuer).iter().filter_map(move |(alias, kid)| {
-                        let key = self.key(alias)?;
-                        let mut jwk = self.published_jwk(key, kid.as_deref(), calendar);
-                        jwk.issuer = name.clone().filter(|_| key.names_issuer);
-                        if let Some(member) = &key.issuer_member {
-                            jwk.set_issuer_member(member.clone());
-                        }
-                        Some(jwk)
-                    })
+        let converged = (source == KeySource::Converged).then(|| {
+            let keys = self.converged.iter().flat_map(|issuer| {
+                let name = self.issuer(issuer).map(|issuer| issuer.name.clone());
+                publication.listed(issuer).iter().filter_map(move |(alias, kid)| {
+                    let key = self.key(alias)?;
+                    let mut jwk = self.published_jwk(key, kid.as_deref(), calendar);
+                    jwk.issuer = name.clone().filter(|_| key.names_issuer);
+                    if let Some(member) = &key.issuer_member {
+                        jwk.set_issuer_member(member.clone());
+                    }
+                    Some(jwk)
                 })
-                .collect(),
+            });
+            JwkSet::of(keys.collect())
         });
-        let mut policy = TrustPolicy {
+        let policy = TrustPolicy {
             policy: 1,
             relying_party: self.label(&["party", &party.alias]),
             key_source: source,
@@ -374,8 +373,7 @@ impl World {
             issuers: issuers.collect(),
             converged_jwks: converged,
         };
-        publication.apply_policy_acts(self, &party.alias, &mut policy, source, calendar);
-        policy
+        configuration::Told::new(self, party, publication, calendar).configured(policy)
     }
 
     /// Ten letters and digits that follow from the seed and labels.

@@ -12,7 +12,9 @@ use wrongkey::error::Error;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::jose::{Layout, NumericDate, Serialization, Spelling};
 use wrongkey::policy::KeySource;
-use wrongkey::scenario::{Act, Edit, KeyHeader, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, Step, Value};
+use wrongkey::scenario::{
+    Act, Edit, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, Spoil, Step, Value,
+};
 use wrongkey::world::{Calendar, DEFAULT_SEED, World};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -118,6 +120,8 @@ fn the_description_of_scenarios_names_everything_in_the_format() {
     missing("act", variants::<Act>());
     missing("step", variants::<Step>());
     missing("policy act", variants::<PolicyAct>());
+    missing("spoil", variants::<Spoil>());
+    missing("key issuer", variants::<KeyIssuer>());
     missing("value", variants::<Value>());
     missing("edit", variants::<Edit>());
     missing("kid", variants::<Kid>());

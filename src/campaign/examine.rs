@@ -221,16 +221,7 @@ impl Examiner {
         if !self.description.key_sources.contains(&scenario.key_source) {
             return Some(format!("it takes no keys from `{}`", scenario.key_source.name()));
         }
-        let changes = |step: &Step| {
-            matches!(
-                step,
-                Step::RotateKey { .. }
-                    | Step::RemoveKey { .. }
-                    | Step::DisableIssuer { .. }
-                    | Step::UpdatePolicy { .. }
-            )
-        };
-        if !self.description.live_update && scenario.steps.iter().any(changes) {
+        if !self.description.live_update && scenario.changes_trust_at_work() {
             return Some("it has no live update".to_owned());
         }
         let passes = |step: &Step| matches!(step, Step::AdvanceClock(_));

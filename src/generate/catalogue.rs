@@ -4,6 +4,7 @@
 mod absent;
 mod algorithm;
 mod audience;
+mod configuration;
 mod control;
 mod encoding;
 mod form;
@@ -64,6 +65,8 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         key_scope::CLASSES,
         trust_scope::CLASSES,
         lifecycle::CLASSES,
+        configuration::ISSUERS,
+        configuration::KEYS,
         state::CLASSES,
         replay::CLASSES,
         public_text::CLASSES,

@@ -242,12 +242,11 @@ fn can_sign(key: &Key, alg: Option<&str>) -> bool {
 }
 
 fn fits(key: &Key, alg: Option<&str>) -> bool {
-    // A curve signs by the hash of another's algorithm too, and a key listed for agreement can sign.
-    let fits = |alg: Primitive| match (&key.jwk.material, alg.family()) {
-        (Material::Ec { .. }, Family::Ecdsa) | (Material::Okp { .. }, Family::EdDsa) => true,
-        (material, _) => material.fits(alg),
+    let signs = |alg| match &key.private {
+        Some(private) => private.can_sign(alg),
+        None => key.jwk.material.fits(alg),
     };
-    alg.is_none_or(|name| Primitive::from_name(name).is_some_and(fits))
+    alg.is_none_or(|name| Primitive::from_name(name).is_some_and(signs))
 }
 
 /// Whether the public half of the key can be written in that layout.

@@ -230,10 +230,61 @@ fn validity(der: &[u8]) -> Result<Lifetime, JwkError> {
 }
 
 /// A set of keys (RFC 7517 section 5).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "SetRead")]
 pub struct JwkSet {
     /// The keys; their order means nothing.
     pub keys: Vec<Jwk>,
+    /// Members of the list that are no key: of an unknown `kty`, without what their `kty` needs, with values that no key has.
+    /// RFC 7517 section 5 has them passed over. As JSON they stand before the keys.
+    pub strays: Vec<serde_json::Value>,
+}
+
+impl JwkSet {
+    /// A set of these keys and nothing else.
+    #[must_use]
+    pub fn of(keys: Vec<Jwk>) -> Self {
+        JwkSet { keys, strays: Vec::new() }
+    }
+}
+
+/// The JSON form as it is read.
+#[derive(Deserialize)]
+struct SetRead {
+    keys: Vec<serde_json::Value>,
+}
+
+/// The JSON form as it is written: each member as it stands.
+#[derive(Serialize)]
+struct SetWritten<'s> {
+    keys: Vec<Entry<'s>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'s> {
+    Stray(&'s serde_json::Value),
+    Key(&'s Jwk),
+}
+
+impl From<SetRead> for JwkSet {
+    fn from(read: SetRead) -> Self {
+        let mut set = JwkSet::default();
+        for value in read.keys {
+            match Jwk::deserialize(&value) {
+                Ok(jwk) => set.keys.push(jwk),
+                Err(_) => set.strays.push(value),
+            }
+        }
+        set
+    }
+}
+
+impl Serialize for JwkSet {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys = self.strays.iter().map(Entry::Stray).chain(self.keys.iter().map(Entry::Key));
+        SetWritten { keys: keys.collect() }.serialize(serializer)
+    }
 }
 
 /// Why something is no JWK.

@@ -46,7 +46,7 @@ pub fn public_text(jwk: &Jwk, set: &JwkSet, layout: Layout) -> Result<Vec<u8>, K
         Layout::X5c => encode_base64(certificate()?).into_bytes(),
         Layout::Jwk => serde_json::to_vec(jwk).map_err(|_| unfit())?,
         Layout::Jwks => serde_json::to_vec(set).map_err(|_| unfit())?,
-        Layout::JwksAlone => serde_json::to_vec(&JwkSet { keys: vec![jwk.clone()] }).map_err(|_| unfit())?,
+        Layout::JwksAlone => serde_json::to_vec(&JwkSet::of(vec![jwk.clone()])).map_err(|_| unfit())?,
         Layout::Modulus => numbers()?.concat(),
         Layout::ModulusText => numbers()?.first().map(|first| encode_base64url(first)).ok_or_else(unfit)?.into_bytes(),
         Layout::Exponent => match &jwk.material {
@@ -78,7 +78,8 @@ fn numbers(material: &Material) -> Option<Vec<&[u8]>> {
 fn rsa_key(material: &Material) -> Option<rsa::RsaPublicKey> {
     match material {
         Material::Rsa { n, e } => {
-            rsa::RsaPublicKey::new(rsa::BigUint::from_bytes_be(n), rsa::BigUint::from_bytes_be(e)).ok()
+            // Unchecked: a key that is no good has its texts too.
+            Some(rsa::RsaPublicKey::new_unchecked(rsa::BigUint::from_bytes_be(n), rsa::BigUint::from_bytes_be(e)))
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! Rules about the signature, its algorithm and the key that made it.
 
 use super::{Case, Claimed, Latitude};
-use crate::jose::{Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, last};
+use crate::jose::{Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, encode_base64url, last};
 use crate::policy::{KeySource, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Provenance, SigningEvent};
 use crate::rule::Rule;
@@ -63,7 +63,8 @@ impl<'p> Case<'p> {
                 (!was.is_empty()).then_some((pair[1].at, was))
             });
             let Some((at, was)) = gone else {
-                self.breaks(Rule::KeyBelongsToIssuer);
+                let spoiled = is_spoiled(policy, claimed, &signer.key);
+                self.breaks(if spoiled { Rule::KeyAcceptable } else { Rule::KeyBelongsToIssuer });
                 return None;
             };
             self.out_of_service_since(at);
@@ -193,6 +194,15 @@ impl<'k> Listing<'k> {
         if kid != jwk.kid.as_deref() {
             open.push(Latitude::KidHint);
         }
+        if let Material::Oct { k } = &jwk.material {
+            let mut secrets = claimed.trusted.secrets.iter().flat_map(|set| &set.keys);
+            if !secrets.any(|secret| secret == jwk) {
+                open.push(Latitude::SecretPublished);
+            }
+            if is_guessable(policy, k) {
+                open.push(Latitude::SecretGuessable);
+            }
+        }
         let of_template = |owner: &String| *owner != claimed.name && !claimed.trusted.is_template();
         if policy.key_source == KeySource::Converged && jwk.issuer.as_ref().is_some_and(of_template) {
             open.push(Latitude::TemplateForLiteral);
@@ -208,8 +218,58 @@ fn is_odd(operations: &[String], key_use: Option<&str>) -> bool {
     twice || (key_use == Some("sig") && !operations.iter().all(signing))
 }
 
-/// RFC 7518 sections 3.2 (a secret at least as long as the hash), 3.3 and 3.5 (2048 bits).
+/// Whether the numbers of this key are listed for the claimed issuer in a form that makes no key of them: it is the issuer's,
+/// and nobody can verify with it as it stands there (RFC 7517 section 5, RFC 7518 section 6).
+fn is_spoiled(policy: &TrustPolicy, claimed: &Claimed<'_>, key: &Material) -> bool {
+    let number = |material: &Material| match material {
+        Material::Rsa { n, .. } => Some(n.clone()),
+        Material::Ec { x, .. } | Material::Okp { x, .. } => Some(x.clone()),
+        Material::Oct { .. } => None,
+    };
+    let Some(own) = number(key) else { return false };
+    if listed_for(policy, claimed).into_iter().any(|jwk| number(&jwk.material).as_ref() == Some(&own)) {
+        return true;
+    }
+    let Some(trusted) = entry_of(policy, claimed) else { return false };
+    let text = encode_base64url(&own);
+    let holds = |stray: &&serde_json::Value| ["n", "x"].iter().any(|name| stray[*name] == text.as_str());
+    let names = |stray: &serde_json::Value| {
+        stray["issuer"].as_str().is_some_and(|owner| owner == trusted.issuer || owner == claimed.name)
+    };
+    match policy.key_source {
+        KeySource::Converged => {
+            let strays = policy.converged_jwks.iter().flat_map(|set| &set.strays);
+            strays.filter(holds).any(names)
+        }
+        KeySource::PerIssuer | KeySource::Fetched => {
+            trusted.jwks.iter().flat_map(|set| &set.strays).any(|stray| holds(&stray))
+        }
+    }
+}
+
+/// Whether a secret is one octet over and over, or the text or octets of a public key that whoever reads the policy can see.
+fn is_guessable(policy: &TrustPolicy, secret: &[u8]) -> bool {
+    let holds = |part: &[u8]| !part.is_empty() && secret.windows(part.len()).any(|window| window == part);
+    let own = policy.issuers.iter().flat_map(|issuer| &issuer.jwks);
+    let mut keys = own.chain(&policy.converged_jwks).flat_map(|set| &set.keys);
+    secret.windows(2).all(|pair| pair[0] == pair[1])
+        || [&b"-----BEGIN "[..], b"\"kty\":", b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-"].into_iter().any(holds)
+        || keys.any(|jwk| match &jwk.material {
+            Material::Rsa { n, .. } => holds(n),
+            Material::Ec { x, .. } | Material::Okp { x, .. } => holds(x),
+            Material::Oct { .. } => false,
+        })
+}
+
+/// RFC 7518 sections 3.2 (a secret at least as long as the hash), 3.3 and 3.5 (2048 bits); RFC 8017 section 3.1 (the modulus is
+/// a product of odd primes, the exponent odd and at least 3).
 fn strong_enough(material: &Material, primitive: Primitive) -> bool {
+    if let Material::Rsa { n, e } = material {
+        let odd = |octets: &[u8]| octets.last().is_some_and(|last| last % 2 == 1);
+        if !odd(n) || !odd(e) || e.as_slice() == [1] {
+            return false;
+        }
+    }
     match (primitive.family(), material.bits()) {
         (Family::RsaPkcs1 | Family::RsaPss, Some(bits)) => bits >= 2048,
         (Family::Hmac, Some(bits)) => {

@@ -148,6 +148,8 @@ impl Token<'_> {
                 }
                 policy.serializations.get_or_insert_default().push(self.serialization);
             }
+            // Listed in a form that makes no key of it: the key itself in its place. One that is no good itself stays so.
+            Rule::KeyAcceptable if self.listing(policy).is_none() => self.list_signer(policy, iss?)?,
             // Spelling, `none`, `crit`, a short key: no policy makes these good.
             _ => return None,
         }
@@ -176,6 +178,7 @@ impl Token<'_> {
         };
         set.keys.retain(|other| other.kid != jwk.kid && other.material != jwk.material);
         set.keys.push(jwk);
+        set.strays.clear();
         Some(())
     }
 

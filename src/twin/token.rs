@@ -21,14 +21,18 @@ pub fn token_twin(
     cut.steps.truncate(step + 1);
     let Some(Step::Present(present)) = cut.steps.get(step) else { return None };
     let present = present.clone();
-    let knobs = knobs(&present);
+    let mut knobs = knobs(&present);
+    knobs.extend(policy_knobs(&cut));
     let mut tries = 0;
     for size in 0..=knobs.len() {
         for chosen in subsets(knobs.len(), size) {
             let mut candidate = cut.clone();
             let mut changed = present.clone();
             for &index in chosen.iter().rev() {
-                knobs[index].turn(&mut changed);
+                match knobs[index] {
+                    Knob::PolicyAct(step, act) => without_policy_act(&mut candidate, step, act),
+                    knob => knob.turn(&mut changed),
+                }
             }
             candidate.steps[step] = Step::Present(changed);
             tries += 1;
@@ -65,6 +69,8 @@ enum Knob {
     HonestAlg,
     HonestSubject,
     HonestTenant,
+    /// That act of that step is not done to the policy. Last of all: a twin under the same policy shows more.
+    PolicyAct(usize, usize),
 }
 
 fn knobs(present: &Present) -> Vec<Knob> {
@@ -87,6 +93,23 @@ fn knobs(present: &Present) -> Vec<Knob> {
     knobs.extend(named(tenant, Knob::HonestTenant));
     knobs.extend((0..present.acts.len()).map(Knob::Act));
     knobs
+}
+
+fn policy_knobs(scenario: &Scenario) -> Vec<Knob> {
+    let of_step = |(at, step): (usize, &Step)| match step {
+        Step::UpdatePolicy { acts, .. } => (0..acts.len()).map(|act| Knob::PolicyAct(at, act)).collect(),
+        _ => Vec::new(),
+    };
+    scenario.steps.iter().enumerate().flat_map(of_step).collect()
+}
+
+/// The step stays, so that the indices of other steps stay true; acts are taken from the last to the first for the same reason.
+fn without_policy_act(scenario: &mut Scenario, step: usize, act: usize) {
+    if let Some(Step::UpdatePolicy { acts, .. }) = scenario.steps.get_mut(step)
+        && act < acts.len()
+    {
+        acts.remove(act);
+    }
 }
 
 impl Knob {
@@ -116,6 +139,8 @@ impl Knob {
             Knob::HonestAlg => present.honest.alg = None,
             Knob::HonestSubject => present.honest.subject = None,
             Knob::HonestTenant => present.honest.tenant = None,
+            // No part of the token.
+            Knob::PolicyAct(..) => {}
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Which keys are listed and who is trusted, after what has happened so far.
 
-use super::{Calendar, PartyIssuer, World};
+use super::World;
+use super::configuration::check;
 use crate::error::Error;
-use crate::policy::{KeySource, TrustPolicy};
 use crate::scenario::{PolicyAct, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +81,7 @@ impl Publication {
                     return Err(wrong(format!("world {} has no party `{party}`", world.name)));
                 }
                 for act in acts {
-                    check_act(world, act).map_err(wrong)?;
+                    check(world, act).map_err(wrong)?;
                     self.policy_acts.push((party.clone(), act.clone()));
                 }
             }
@@ -100,95 +100,13 @@ impl Publication {
         None
     }
 
-    pub(super) fn apply_policy_acts(
-        &self,
-        world: &World,
-        party: &str,
-        policy: &mut TrustPolicy,
-        source: KeySource,
-        calendar: Calendar,
-    ) {
-        for (_, act) in self.policy_acts.iter().filter(|(whose, _)| whose == party) {
-            let name_of = |alias: &String| world.issuer(alias).map(|issuer| issuer.name.clone());
-            match act {
-                PolicyAct::AddIssuer(alias) => {
-                    let Some(mut whole) = world.party(party).cloned() else { continue };
-                    whole.issuers = vec![PartyIssuer { alias: alias.clone(), ..PartyIssuer::default() }];
-                    let bare = Publication { policy_acts: Vec::new(), ..self.clone() };
-                    let told = world.policy(&whole, source, &bare, calendar);
-                    policy.issuers.retain(|issuer| told.issuers.iter().all(|new| new.issuer != issuer.issuer));
-                    policy.issuers.extend(told.issuers);
-                }
-                PolicyAct::RemoveIssuer(alias) => {
-                    let name = name_of(alias);
-                    policy.issuers.retain(|issuer| Some(&issuer.issuer) != name.as_ref());
-                }
-                PolicyAct::SetAudiences(names) => policy.audiences = Some(names.clone()),
-                PolicyAct::SetAlgorithms { issuer, algorithms } => {
-                    let name = name_of(issuer);
-                    for told in policy.issuers.iter_mut().filter(|told| Some(&told.issuer) == name.as_ref()) {
-                        told.algorithms = Some(algorithms.clone());
-                    }
-                }
-                PolicyAct::SetTenants { issuer, tenants } => {
-                    let name = name_of(issuer);
-                    for told in policy.issuers.iter_mut().filter(|told| Some(&told.issuer) == name.as_ref()) {
-                        let ids = tenants.iter().filter_map(|alias| Some(world.tenant(alias)?.id.clone()));
-                        told.tenants = Some(ids.collect());
-                    }
-                }
-                PolicyAct::SetLeeway(seconds) => policy.leeway = Some(*seconds),
-                PolicyAct::Unset(member) => unset(policy, member),
-            }
-        }
+    /// What has been done to the policy of a relying party, in order.
+    pub(super) fn policy_acts<'p>(&'p self, party: &'p str) -> impl Iterator<Item = &'p PolicyAct> {
+        self.policy_acts.iter().filter(move |(whose, _)| whose == party).map(|(_, act)| act)
     }
-}
 
-/// Members of a policy that can be forgotten.
-const FORGETTABLE: [&str; 8] = [
-    "audiences",
-    "token_types",
-    "required_claims",
-    "leeway",
-    "crit_understood",
-    "cloud_instance",
-    "jwks_max_age",
-    "enforce_key_lifetime",
-];
-
-fn unset(policy: &mut TrustPolicy, member: &str) {
-    match member {
-        "audiences" => policy.audiences = None,
-        "token_types" => policy.token_types = None,
-        "required_claims" => policy.required_claims = None,
-        "leeway" => policy.leeway = None,
-        "crit_understood" => policy.crit_understood = None,
-        "cloud_instance" => policy.cloud_instance = None,
-        "jwks_max_age" => policy.jwks_max_age = None,
-        "enforce_key_lifetime" => policy.enforce_key_lifetime = None,
-        _ => {}
-    }
-}
-
-fn check_act(world: &World, act: &PolicyAct) -> Result<(), String> {
-    let issuer = |alias: &String| match world.issuer(alias) {
-        Some(_) => Ok(()),
-        None => Err(format!("world {} has no issuer `{alias}`", world.name)),
-    };
-    match act {
-        PolicyAct::AddIssuer(alias)
-        | PolicyAct::RemoveIssuer(alias)
-        | PolicyAct::SetAlgorithms { issuer: alias, .. } => issuer(alias),
-        PolicyAct::SetTenants { issuer: alias, tenants } => {
-            issuer(alias)?;
-            match tenants.iter().find(|tenant| world.tenant(tenant).is_none()) {
-                Some(tenant) => Err(format!("world {} has no tenant `{tenant}`", world.name)),
-                None => Ok(()),
-            }
-        }
-        PolicyAct::Unset(member) if !FORGETTABLE.contains(&member.as_str()) => {
-            Err(format!("`{member}` cannot be unset; one of {} can", FORGETTABLE.join(", ")))
-        }
-        PolicyAct::SetAudiences(_) | PolicyAct::SetLeeway(_) | PolicyAct::Unset(_) => Ok(()),
+    /// The same state before anything was done to a policy.
+    pub(super) fn without_policy_acts(&self) -> Publication {
+        Publication { policy_acts: Vec::new(), ..self.clone() }
     }
 }

@@ -105,7 +105,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(ReserialisedInput, &[ReceivedBytesVerified], "escaped-after-signing"),
     // Whichever key it takes has signed for all it knows: another issuer's, a removed one's, and it names the wrong one.
     accepts(SignatureNotVerified, &[SignatureMatches], "one-bit")
-        .and(&[KeyBelongsToIssuer, KeyInService, ReceivedBytesVerified], &[Kind::WrongIdentity]),
+        .and(&[KeyBelongsToIssuer, KeyInService, KeyAcceptable, ReceivedBytesVerified], &[Kind::WrongIdentity]),
     accepts(UnsignedIfEmpty, &[SignatureMatches], "no-signature"),
     answers(RefusesPs256, Kind::FalseReject, "honest-ps256"),
     answers(SwapsSubject, Kind::WrongIdentity, "two-honest-tokens"),

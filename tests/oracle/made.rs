@@ -57,7 +57,7 @@ pub(crate) fn changed(mut jwk: Jwk, change: impl FnOnce(&mut Jwk)) -> Jwk {
 }
 
 pub(crate) fn set(keys: &[Jwk]) -> Option<JwkSet> {
-    Some(JwkSet { keys: keys.to_vec() })
+    Some(JwkSet::of(keys.to_vec()))
 }
 
 pub(crate) fn issuer(name: &str, keys: &[Jwk]) -> TrustedIssuer {
@@ -104,7 +104,7 @@ pub(crate) fn converged(issuers: &[TrustedIssuer], keys: &[(&PrivateKey, Option<
         let owned = |(key, owner): &(&PrivateKey, Option<&str>)| {
             changed(jwk(key, Some("a1")), |jwk| jwk.issuer = owner.map(str::to_owned))
         };
-        policy.converged_jwks = Some(JwkSet { keys: keys.iter().map(owned).collect() });
+        policy.converged_jwks = Some(JwkSet::of(keys.iter().map(owned).collect()));
     })
 }
 

@@ -82,8 +82,6 @@ interfaces! {
         "The policy trusts issuers by a pattern, each with keys of its own that are looked up by the name.";
     IssuerAliases, "issuer-aliases",
         "The policy gives one issuer several names.";
-    HostilePolicy, "hostile-policy",
-        "Acts on the policy write what a careless administrator would: an empty issuer, no audience, nothing allowed.";
     PublishedByHand, "published-by-hand",
         "A key set is published octet by octet, so that it can be malformed.";
     EveryRun, "every-run",
@@ -129,7 +127,18 @@ const KS: &[Absent] = &[
     },
 ];
 
-const KL: &[Absent] = &[];
+const KL: &[Absent] = &[
+    Absent {
+        id: "KL-12",
+        title: "The key set cannot be fetched: nothing may be let pass, and the last good one serves only within its lifetime.",
+        needs: Interface::ServedIssuers,
+    },
+    Absent {
+        id: "KL-13",
+        title: "While its own set cannot be fetched, an issuer's tokens are verified by the last good set of another.",
+        needs: Interface::ServedIssuers,
+    },
+];
 
 const AL: &[Absent] = &[
     Absent {
@@ -151,19 +160,9 @@ const IA: &[Absent] = &[
         needs: Interface::IssuerPatterns,
     },
     Absent {
-        id: "IA-28",
-        title: "An unknown issuer comes to a policy that does not ask for `iss`.",
-        needs: Interface::HostilePolicy,
-    },
-    Absent {
         id: "IA-30",
         title: "An issuer that is known by two names is accepted under both, each as it stands.",
         needs: Interface::IssuerAliases,
-    },
-    Absent {
-        id: "IA-36",
-        title: "A policy that says nothing of audiences is taken for one that admits every audience.",
-        needs: Interface::HostilePolicy,
     },
     Absent {
         id: "IA-41",

@@ -1,6 +1,7 @@
 //! Issuer, tenant and audience: who the token says it is from and for, all under an honest signature.
 
 use super::Class;
+use super::configuration::nameless_both;
 use crate::generate::acts::{drop_claim, json, set_claim};
 use crate::generate::site::{Site, Trust};
 use crate::rule::Rule;
@@ -12,7 +13,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "`iss` is left out, and with it every check that only runs when it is there.",
         aims: Some(Rule::RequiredClaimsPresent),
         source: "RFC 9068 sections 2.2 and 4; RFC 8725 section 3.8",
-        build: |site| required(site, "iss", |_| vec![vec![drop_claim("iss")]]),
+        build: |site| without_issuer(site, drop_claim("iss")),
     },
     Class {
         id: "IA-02",
@@ -33,7 +34,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "`iss` is the empty text, which must not match an issuer that was never set.",
         aims: Some(Rule::RequiredClaimsPresent),
         source: "RFC 8725 section 3.8; policy (an empty claim counts as absent)",
-        build: |site| required(site, "iss", |_| vec![vec![set_claim("iss", Value::text(""))]]),
+        build: |site| without_issuer(site, set_claim("iss", Value::text(""))),
     },
     Class {
         id: "IA-05",
@@ -125,6 +126,16 @@ fn requires(site: Site<'_>, claim: &str) -> bool {
 
 fn required(site: Site<'_>, claim: &str, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {
     if requires(site, claim) { tokens(site, lists) } else { Vec::new() }
+}
+
+/// The token names no issuer: as things are, and where the policy names none either.
+fn without_issuer(site: Site<'_>, act: Act) -> Vec<Scenario> {
+    if !requires(site, "iss") {
+        return Vec::new();
+    }
+    let mut scenarios = nameless_both(site, &act);
+    scenarios.splice(0..0, site.first().map(|trust| trust.token(vec![act.clone()])));
+    scenarios
 }
 
 pub(super) fn addressed(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {

@@ -1,6 +1,7 @@
 //! Key scope: the signature is good, and the key that made it had no right to.
 
 use super::Class;
+use super::configuration::{nameless_provider, spoiled_template};
 use super::trust_scope::contradicts_itself;
 use crate::generate::acts::{drop_header, set_claim, set_header};
 use crate::generate::site::{Site, Trust, operations_permit, permits_signing};
@@ -86,10 +87,10 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         id: "KS-11",
         title: "The relying party has exactly one provider, and a token of another issuer comes, by that issuer's key or by \
-                the provider's.",
+                the provider's; or the provider's own name is empty, or a template that fits nobody, and must not fit everybody.",
         aims: Some(Rule::IssuerTrusted),
         source: "RFC 8725 section 3.8; RFC 9068 section 4",
-        build: only_provider,
+        build: |site| [only_provider(site), nameless_provider(site), spoiled_template(site)].concat(),
     },
     Class {
         id: "KS-12",
@@ -191,7 +192,7 @@ fn unknown_key(site: Site<'_>, kids: &[Kid]) -> Vec<Scenario> {
     scenarios
 }
 
-fn stranger_for_itself(site: Site<'_>) -> Vec<Scenario> {
+pub(super) fn stranger_for_itself(site: Site<'_>) -> Vec<Scenario> {
     let own = |issuer: &crate::world::Issuer| {
         let honest = Honest { issuer: issuer.alias.clone(), ..Honest::default() };
         let can_sign = site.world.keys_of(&issuer.alias).any(|key| key.honest && key.private.is_some());

@@ -2,11 +2,11 @@
 
 use super::Class;
 use super::key_scope::own_keys;
-use crate::generate::acts::embed_jwk;
+use crate::generate::acts::{embed_jwk, set_claim, the_same_again};
 use crate::generate::site::{Site, Trust, is_secret};
-use crate::jose::NumericDate;
+use crate::jose::{Material, NumericDate};
 use crate::rule::Rule;
-use crate::scenario::{Honest, Kid, Scenario, Step};
+use crate::scenario::{Act, Honest, Kid, PolicyAct, Present, Scenario, Span, Step, Value};
 use crate::world::Key;
 
 /// A certificate that ended before this (2025-01-01) has ended at any time at which this program runs.
@@ -19,6 +19,13 @@ pub(super) const CLASSES: &[Class] = &[
         aims: Some(Rule::KeyInService),
         source: "OpenID Connect Core 1.0 section 10.1.1; CVE-2025-22149",
         build: removed,
+    },
+    Class {
+        id: "KL-02",
+        title: "A refresh brings another key in the place of the old one, whose token must not be accepted beside the new one's.",
+        aims: Some(Rule::KeyInService),
+        source: "CVE-2025-22149; OpenID Connect Core 1.0 section 10.1.1",
+        build: |site| rotations(site, replaced),
     },
     Class {
         id: "KL-03",
@@ -35,11 +42,32 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| lifetime(site, |_, key| key.not_before.is_some_and(|start| start.0 > 0)),
     },
     Class {
+        id: "KL-05",
+        title: "A key is revoked, and signs a token that says it was issued long before: whoever has the key writes any date.",
+        aims: Some(Rule::KeyInService),
+        source: "OpenID Federation 1.0, historical keys (`revoked`); OpenID Connect Core 1.0 section 10.1.1",
+        build: revoked,
+    },
+    Class {
+        id: "KL-06",
+        title: "A key past its end signs a token whose `iat` lies within its lifetime, and one whose `iat` lies after it.",
+        aims: Some(Rule::KeyLifetimeHonoured),
+        source: "Storm-0558 (2023); RFC 7519 section 4.1.6; policy (`enforce_key_lifetime`)",
+        build: backdated,
+    },
+    Class {
         id: "KL-07",
         title: "An issuer is disabled while the validator runs, and signs once more.",
         aims: Some(Rule::KeyInService),
         source: "RFC 8725 section 3.8; policy (trust withdrawn)",
         build: disabled,
+    },
+    Class {
+        id: "KL-08",
+        title: "An issuer is taken out of the policy, and a token that was accepted before comes again within its lifetime.",
+        aims: Some(Rule::KeyInService),
+        source: "CVE-2023-20903; RFC 8725 section 3.8; policy (trust withdrawn)",
+        build: outlived,
     },
     Class {
         id: "KL-09",
@@ -64,12 +92,11 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "KL-16",
-        title: "The issuer's own key signs although it is too short: its modulus can be factored.",
+        title: "The issuer's own key signs although it is no good: its modulus is so short that it can be factored, or its exponent \
+                is 1, so that everybody can sign.",
         aims: Some(Rule::KeyAcceptable),
-        source: "RFC 7518 section 3.3; RFC 8725 section 3.5",
-        build: |site| {
-            own_keys(site, |_, key| !is_secret(key) && key.jwk.material.bits().is_some_and(|bits| bits < 2048))
-        },
+        source: "RFC 7518 section 3.3; RFC 8017 section 3.1; RFC 8725 section 3.5",
+        build: |site| own_keys(site, |_, key| is_weak(&key.jwk.material)),
     },
     Class {
         id: "KR-01",
@@ -97,6 +124,13 @@ fn before_and_after(trust: Trust<'_>, before: Honest, change: Step, after: &Hone
     if site.party.jwks_max_age.unwrap_or(0) == 0 { vec![at_once, later] } else { vec![later] }
 }
 
+fn is_weak(material: &Material) -> bool {
+    match material {
+        Material::Rsa { e, .. } => material.bits().is_some_and(|bits| bits < 2048) || e.as_slice() == [1],
+        _ => false,
+    }
+}
+
 fn removed(site: Site<'_>) -> Vec<Scenario> {
     let of_trust = |trust: Trust<'_>| -> Vec<Scenario> {
         let Some(key) = first_listed(trust) else { return Vec::new() };
@@ -104,6 +138,62 @@ fn removed(site: Site<'_>) -> Vec<Scenario> {
         before_and_after(trust, trust.honest_by(key), Step::RemoveKey { key: key.alias.clone() }, &by_key)
     };
     site.trusts().flat_map(of_trust).collect()
+}
+
+/// A week before now, which is before anything in the scenario happened.
+fn long_ago() -> Act {
+    set_claim("iat", Value::Time(Span(-7 * 86_400)))
+}
+
+fn revoked(site: Site<'_>) -> Vec<Scenario> {
+    let of_trust = |trust: Trust<'_>| -> Option<Scenario> {
+        let key = first_listed(trust)?;
+        let by_key = Honest { key: Some(key.alias.clone()), ..trust.honest() };
+        let steps = vec![
+            site.present(trust.honest_by(key), Vec::new()),
+            Step::RemoveKey { key: key.alias.clone() },
+            Step::AdvanceClock(site.patience()),
+            site.present(by_key, vec![long_ago()]),
+        ];
+        Some(site.steps(steps))
+    };
+    site.trusts().filter_map(of_trust).collect()
+}
+
+fn backdated(site: Site<'_>) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    if site.party.enforce_key_lifetime != Some(true) {
+        return scenarios;
+    }
+    for trust in site.trusts() {
+        let ended = |key: &&Key| !trust.algorithms_of(key).is_empty() && has_ended(trust, key);
+        for key in trust.listed_keys().into_iter().filter(ended) {
+            let end = key.not_after.unwrap_or(Span(-20 * 365 * 86_400));
+            let dates = [Span(end.0 - 86_400), Span(-60)];
+            let dated = dates.map(|span| vec![set_claim("iat", Value::Time(span)), trust.sign_with(key, Kid::Own)]);
+            scenarios.extend(dated.map(|acts| trust.token(acts)));
+        }
+    }
+    scenarios
+}
+
+/// The token of before, octet by octet, when nobody trusts its issuer any more.
+fn outlived(site: Site<'_>) -> Vec<Scenario> {
+    let first = "first";
+    let of_trust = |trust: Trust<'_>| {
+        let party = site.party.alias.clone();
+        let named =
+            Present { name: Some(first.to_owned()), to: party.clone(), honest: trust.honest(), acts: Vec::new() };
+        let acts = vec![PolicyAct::RemoveIssuer(trust.issuer.alias.clone())];
+        let steps = vec![
+            Step::Present(named),
+            Step::UpdatePolicy { party, acts },
+            Step::AdvanceClock(site.patience()),
+            trust.present(the_same_again(first)),
+        ];
+        site.steps(steps)
+    };
+    site.trusts().map(of_trust).collect()
 }
 
 fn disabled(site: Site<'_>) -> Vec<Scenario> {
@@ -150,6 +240,18 @@ fn by(trust: Trust<'_>, key: &Key) -> Honest {
 
 fn same_kid(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
     before_and_after(trust, trust.honest_by(old), rotate(old, new, true, false), &by(trust, old))
+}
+
+fn replaced(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
+    let site = trust.site;
+    let steps = vec![
+        site.present(trust.honest_by(old), Vec::new()),
+        rotate(old, new, false, false),
+        site.present(by(trust, new), Vec::new()),
+        Step::AdvanceClock(site.patience()),
+        site.present(by(trust, old), Vec::new()),
+    ];
+    vec![site.steps(steps)]
 }
 
 fn new_kid(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {

@@ -164,8 +164,8 @@ fn issuer(name: &str, keys: &[&Signer]) -> TrustedIssuer {
         keys.iter().map(|key| key.jwk.clone()).partition(|jwk| matches!(jwk.material, Material::Oct { .. }));
     TrustedIssuer {
         issuer: name.to_owned(),
-        jwks: Some(JwkSet { keys }),
-        secrets: (!secrets.is_empty()).then_some(JwkSet { keys: secrets }),
+        jwks: Some(JwkSet::of(keys)),
+        secrets: (!secrets.is_empty()).then_some(JwkSet::of(secrets)),
         ..TrustedIssuer::default()
     }
 }
@@ -203,7 +203,7 @@ fn converged(mut policy: TrustPolicy, keys: &[&Signer]) -> TrustPolicy {
     for issuer in &mut policy.issuers {
         (issuer.jwks, issuer.secrets) = (None, None);
     }
-    policy.converged_jwks = Some(JwkSet { keys: keys.iter().map(|key| key.jwk.clone()).collect() });
+    policy.converged_jwks = Some(JwkSet::of(keys.iter().map(|key| key.jwk.clone()).collect()));
     policy
 }
 
@@ -296,7 +296,7 @@ fn a_converged_key_signs_for_the_issuer_that_it_names() {
     assert_accepted(None, &[configure(policy.clone()), Present(honest)]);
     let secret = Signer::secret("s", &SECRET);
     let mut with_secret = policy.clone();
-    with_secret.issuers[1].secrets = Some(JwkSet { keys: vec![secret.jwk.clone()] });
+    with_secret.issuers[1].secrets = Some(JwkSet::of(vec![secret.jwk.clone()]));
     assert_accepted(None, &[configure(with_secret), Present(Draft::of(A, &secret, "HS256").sign(&secret))]);
     for wrong in [&other, &nobody] {
         assert!(!run(None, &[configure(policy.clone()), Present(draft.sign(wrong))]).accepted());

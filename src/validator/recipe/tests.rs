@@ -39,7 +39,7 @@ fn jwk(kid: &str, seed: u8) -> Jwk {
 }
 
 fn issuer(name: &str, kid: &str, seed: u8) -> TrustedIssuer {
-    let jwks = Some(JwkSet { keys: vec![jwk(kid, seed)] });
+    let jwks = Some(JwkSet::of(vec![jwk(kid, seed)]));
     TrustedIssuer {
         issuer: name.to_owned(),
         jwks,
@@ -153,7 +153,7 @@ fn only_the_pool_takes_the_key_of_another_issuer() {
 fn secrets_are_found_by_kid_too() {
     let mut policy = policy();
     let secret = named("s", Material::Oct { k: SECRET.to_vec() });
-    policy.issuers[0].secrets = Some(JwkSet { keys: vec![secret] });
+    policy.issuers[0].secrets = Some(JwkSet::of(vec![secret]));
     policy.issuers[0].algorithms = Some(vec!["ES256".to_owned(), "HS256".to_owned()]);
     for recipe in recipes() {
         for kid in kids(&recipe, "s") {

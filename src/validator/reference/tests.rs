@@ -30,7 +30,7 @@ fn jwk(number: u8) -> Jwk {
 }
 
 fn set(keys: impl IntoIterator<Item = Jwk>) -> Option<JwkSet> {
-    Some(JwkSet { keys: keys.into_iter().collect() })
+    Some(JwkSet::of(keys.into_iter().collect()))
 }
 
 fn list<const N: usize>(names: [&str; N]) -> Option<Vec<String>> {
