@@ -246,6 +246,15 @@ impl JwkSet {
     pub fn of(keys: Vec<Jwk>) -> Self {
         JwkSet { keys, strays: Vec::new() }
     }
+
+    /// For each stray that has this number as its modulus or coordinate, what its member `issuer` says where that is text.
+    pub fn strays_with(&self, number: &[u8]) -> impl Iterator<Item = Option<&str>> {
+        let text = encode_base64url(number);
+        let strays = self.strays.iter();
+        strays
+            .filter(move |stray| ["n", "x"].iter().any(|name| stray[*name] == text.as_str()))
+            .map(|stray| stray["issuer"].as_str())
+    }
 }
 
 /// The JSON form as it is read.

@@ -1,7 +1,7 @@
 //! Rules about the signature, its algorithm and the key that made it.
 
 use super::{Case, Claimed, Latitude};
-use crate::jose::{Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, encode_base64url, last};
+use crate::jose::{Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, last};
 use crate::policy::{KeySource, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Provenance, SigningEvent};
 use crate::rule::Rule;
@@ -231,18 +231,13 @@ fn is_spoiled(policy: &TrustPolicy, claimed: &Claimed<'_>, key: &Material) -> bo
         return true;
     }
     let Some(trusted) = entry_of(policy, claimed) else { return false };
-    let text = encode_base64url(&own);
-    let holds = |stray: &&serde_json::Value| ["n", "x"].iter().any(|name| stray[*name] == text.as_str());
-    let names = |stray: &serde_json::Value| {
-        stray["issuer"].as_str().is_some_and(|owner| owner == trusted.issuer || owner == claimed.name)
-    };
     match policy.key_source {
         KeySource::Converged => {
-            let strays = policy.converged_jwks.iter().flat_map(|set| &set.strays);
-            strays.filter(holds).any(names)
+            let owners = policy.converged_jwks.iter().flat_map(|set| set.strays_with(&own));
+            owners.flatten().any(|owner| owner == trusted.issuer || owner == claimed.name)
         }
         KeySource::PerIssuer | KeySource::Fetched => {
-            trusted.jwks.iter().flat_map(|set| &set.strays).any(|stray| holds(&stray))
+            trusted.jwks.iter().any(|set| set.strays_with(&own).next().is_some())
         }
     }
 }
