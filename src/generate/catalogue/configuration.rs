@@ -303,7 +303,8 @@ fn same_kid_twice(site: Site<'_>) -> Vec<Scenario> {
 fn no_secret_found(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (trust, key) in sharing(site) {
-        let text = PublicText { of: key.alias.clone(), layout: Layout::Empty };
+        let of = trust.claimed_keys().into_iter().find(|key| !is_secret(key)).unwrap_or(key).alias.clone();
+        let text = PublicText { of, layout: Layout::Empty };
         let kids = [Kid::Of(key.alias.clone()), Kid::Text("nobody".to_owned()), Kid::Text(String::new()), Kid::None];
         for kid in kids {
             if !matches!(kid, Kid::Of(_)) {
