@@ -63,7 +63,7 @@ impl<'p> Case<'p> {
                 (!was.is_empty()).then_some((pair[1].at, was))
             });
             let Some((at, was)) = gone else {
-                let spoiled = is_spoiled(policy, claimed, &signer.key);
+                let spoiled = is_spoiled(policy, claimed, signer.key);
                 self.breaks(if spoiled { Rule::KeyAcceptable } else { Rule::KeyBelongsToIssuer });
                 return None;
             };

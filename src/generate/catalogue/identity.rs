@@ -13,7 +13,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "`iss` is left out, and with it every check that only runs when it is there.",
         aims: Some(Rule::RequiredClaimsPresent),
         source: "RFC 9068 sections 2.2 and 4; RFC 8725 section 3.8",
-        build: |site| without_issuer(site, drop_claim("iss")),
+        build: |site| without_issuer(site, &drop_claim("iss")),
     },
     Class {
         id: "IA-02",
@@ -34,7 +34,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "`iss` is the empty text, which must not match an issuer that was never set.",
         aims: Some(Rule::RequiredClaimsPresent),
         source: "RFC 8725 section 3.8; policy (an empty claim counts as absent)",
-        build: |site| without_issuer(site, set_claim("iss", Value::text(""))),
+        build: |site| without_issuer(site, &set_claim("iss", Value::text(""))),
     },
     Class {
         id: "IA-05",
@@ -129,11 +129,11 @@ fn required(site: Site<'_>, claim: &str, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) 
 }
 
 /// The token names no issuer: as things are, and where the policy names none either.
-fn without_issuer(site: Site<'_>, act: Act) -> Vec<Scenario> {
+fn without_issuer(site: Site<'_>, act: &Act) -> Vec<Scenario> {
     if !requires(site, "iss") {
         return Vec::new();
     }
-    let mut scenarios = nameless_both(site, &act);
+    let mut scenarios = nameless_both(site, act);
     scenarios.splice(0..0, site.first().map(|trust| trust.token(vec![act.clone()])));
     scenarios
 }
