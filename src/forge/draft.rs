@@ -506,7 +506,7 @@ fn as_last_sent(forge: &Forge, situation: &Situation, party: &str, key: &Key) ->
         }
     }
     let jwk = world.published_jwk(key, published_kid(situation, key).as_deref(), situation.calendar);
-    let set = JwkSet { keys: vec![jwk.clone()] };
+    let set = JwkSet::of(vec![jwk.clone()]);
     (jwk, set)
 }
 

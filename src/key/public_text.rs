@@ -171,7 +171,7 @@ mod tests {
         jwk.kid = Some("some-kid".to_owned());
         jwk.alg = Some("some-alg".to_owned());
         let other = Jwk::new(PrivateKey::derive(DerivedKind::P256, 0, "other").material().clone());
-        (jwk.clone(), JwkSet { keys: vec![other, jwk] })
+        (jwk.clone(), JwkSet::of(vec![other, jwk]))
     }
 
     fn texts(jwk: &Jwk, set: &JwkSet) -> Vec<(Layout, Vec<u8>)> {

@@ -3,9 +3,9 @@
 
 use super::{Calendar, Key, Party, PartyIssuer, Publication, World};
 use crate::jose::{Jwk, JwkSet, Material};
-use crate::key::public_text;
+use crate::key::{KeyError, public_text};
 use crate::policy::{KeySource, TrustPolicy, TrustedIssuer};
-use crate::scenario::{KeyIssuer, PolicyAct, PublicText, Spoil};
+use crate::scenario::{KeyIssuer, PolicyAct, PublicForm, PublicText, Spoil};
 use serde_json::Value;
 
 /// A policy while acts are done to it.
@@ -165,9 +165,17 @@ impl<'w> Told<'w> {
 
     fn secret(&self, secret: &PublicText) -> Option<Jwk> {
         let of = self.jwk(&secret.of)?;
-        let mut jwk = Jwk::new(Material::Oct { k: public_text(&of, &JwkSet::of(vec![of.clone()]), secret.layout).ok()? });
+        let mut jwk = Jwk::new(Material::Oct { k: octets(&of, secret).ok()? });
         jwk.kid = of.kid;
         Some(jwk)
+    }
+}
+
+/// The secret that a text is; as a set the key stands alone.
+fn octets(jwk: &Jwk, secret: &PublicText) -> Result<Vec<u8>, KeyError> {
+    match &secret.form {
+        PublicForm::Layout(layout) => public_text(jwk, &JwkSet::of(vec![jwk.clone()]), *layout),
+        PublicForm::Text(text) => Ok(text.clone().into_bytes()),
     }
 }
 
@@ -335,7 +343,7 @@ pub(super) fn check(world: &World, act: &PolicyAct) -> Result<(), String> {
         PolicyAct::SetSecret { issuer: whose, secret } => {
             issuer(whose)?;
             let key = key(&secret.of)?;
-            public_text(&key.jwk, &JwkSet::of(vec![key.jwk.clone()]), secret.layout).map(drop).map_err(|error| error.to_string())
+            octets(&key.jwk, secret).map(drop).map_err(|error| error.to_string())
         }
         PolicyAct::Unset(member) if !FORGETTABLE.contains(&member.as_str()) => {
             Err(format!("`{member}` cannot be unset; one of {} can", FORGETTABLE.join(", ")))

@@ -8,7 +8,7 @@ use crate::jose::{Family, Layout, Primitive};
 use crate::policy::{KeySource, TENANT_PLACE};
 use crate::rule::Rule;
 use crate::scenario::{
-    Act, Edit, Honest, KeyIssuer, Kid, PolicyAct, PublicText, Scenario, SignWith, Spoil, Step, Value,
+    Act, Edit, Honest, KeyIssuer, Kid, PolicyAct, PublicForm, PublicText, Scenario, SignWith, Spoil, Step, Value,
 };
 use crate::world::Key;
 
@@ -59,7 +59,10 @@ pub(super) const KEYS: &[Class] = &[
         title: "The secret that the party shares with the issuer is empty, or shorter than the hash, and signs.",
         aims: Some(Rule::KeyAcceptable),
         source: "RFC 7518 section 3.2; CVE-2026-45363",
-        build: |site| secrets(site, &[Layout::Empty, Layout::Kid]),
+        build: |site| {
+            let short = |text: &str| PublicForm::Text(text.to_owned());
+            secrets(site, &[PublicForm::Layout(Layout::Empty), short(" "), short("secret")])
+        },
     },
     Class {
         id: "KL-18",
@@ -264,11 +267,11 @@ fn hmac(text: &PublicText, kid: Kid) -> Act {
     Act::SignWith(SignWith { key: None, secret: Some(text.clone()), alg: None, kid })
 }
 
-fn secrets(site: Site<'_>, layouts: &[Layout]) -> Vec<Scenario> {
+fn secrets(site: Site<'_>, forms: &[PublicForm]) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (trust, key) in sharing(site) {
-        for &layout in layouts {
-            let text = PublicText { of: key.alias.clone(), layout };
+        for form in forms {
+            let text = PublicText { of: key.alias.clone(), form: form.clone() };
             let act = PolicyAct::SetSecret { issuer: trust.issuer.alias.clone(), secret: text.clone() };
             scenarios.push(trust.configured(vec![act], vec![hmac(&text, Kid::Of(key.alias.clone()))]));
         }
@@ -304,7 +307,7 @@ fn no_secret_found(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (trust, key) in sharing(site) {
         let of = trust.claimed_keys().into_iter().find(|key| !is_secret(key)).unwrap_or(key).alias.clone();
-        let text = PublicText { of, layout: Layout::Empty };
+        let text = PublicText { of, form: PublicForm::Layout(Layout::Empty) };
         let kids = [Kid::Of(key.alias.clone()), Kid::Text("nobody".to_owned()), Kid::Text(String::new()), Kid::None];
         for kid in kids {
             if !matches!(kid, Kid::Of(_)) {
