@@ -1,6 +1,7 @@
 //! Key scope where more than one thing names a key or an issuer: shared names, shared keys, per-issuer terms, and issuers
 //! that look like somebody's.
 
+use super::configuration::key_of_nobody;
 use super::{Class, identity, key_scope};
 use crate::generate::acts::{set_claim, set_header, sign_public_text};
 use crate::generate::site::{Site, Trust, is_secret, permits_signing};
@@ -21,11 +22,11 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "KS-15",
-        title: "The `issuer` of a JWK in a converged set is blank, a number, null or a list, and its key signs for a trusted \
+        title: "The `issuer` of a JWK in a converged set is missing, blank, another's or no text, and its key signs for a trusted \
                 issuer.",
         aims: Some(Rule::KeyBelongsToIssuer),
         source: "RFC 8725 section 3.8; policy (`issuer` in each JWK of a converged set)",
-        build: unreadable_owner,
+        build: |site| [unreadable_owner(site), key_of_nobody(site)].concat(),
     },
     Class {
         id: "KS-17",
