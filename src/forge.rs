@@ -95,8 +95,8 @@ impl Forge {
         self.policies.get(&(party.to_owned(), source))
     }
 
-    /// Plays a scenario. Each relying party in it is told its policy right before its first token, with all that has changed
-    /// by then: only what changes later is a change to a validator at work. Another `number` gives fresh tokens.
+    /// Plays a scenario. Each relying party in it is told its policy first, as the steps `update-policy` at the beginning have
+    /// it: only what changes later is a change to a validator at work. Another `number` gives fresh tokens.
     ///
     /// # Errors
     /// Where the scenario names what the world does not have, asks for what no forger can do, or for a step or act that
@@ -129,7 +129,6 @@ impl Forge {
         self.play_steps(scenario, number, first)
     }
 
-    /// Whatever changes before the first token for a relying party is in the policy that it is told first.
     fn play_steps(&self, scenario: &Scenario, number: u64, first: Option<u64>) -> Result<Vec<Move>, Error> {
         let mut moves = Vec::new();
         let mut told: BTreeMap<String, Arc<TrustPolicy>> = BTreeMap::new();
@@ -145,19 +144,25 @@ impl Forge {
         let mut tokens = BTreeMap::new();
         let mut shown: Vec<(Presentation, usize)> = Vec::new();
         let mut policies: BTreeMap<String, usize> = BTreeMap::new();
-        for (index, step) in scenario.steps.iter().enumerate() {
+        let place = |index: usize, step: &Step| format!("step {} ({})", index + 1, step.kind());
+        let configured = scenario.configured();
+        for (index, step) in scenario.steps[..configured].iter().enumerate() {
+            Arc::make_mut(&mut situation.publication).apply(&self.world, step, &place(index, step))?;
+        }
+        for (index, present) in scenario.presents() {
+            if !told.contains_key(&present.to) {
+                let policy = self.first_policy(&situation, &present.to, &format!("step {}", index + 1))?;
+                told.insert(present.to.clone(), Arc::clone(&policy));
+                policies.insert(present.to.clone(), 1);
+                situation.orders.extend(next_order().map(|order| (present.to.clone(), order)));
+                moves.push(Move::Trust { party: present.to.clone(), policy, at: situation.calendar.now() });
+            }
+        }
+        for (index, step) in scenario.steps.iter().enumerate().skip(configured) {
             situation.step = index;
-            let place = format!("step {} ({})", index + 1, step.kind());
+            let place = place(index, step);
             match step {
                 Step::Present(present) => {
-                    if !told.contains_key(&present.to) {
-                        let place = format!("step {}", index + 1);
-                        let policy = self.first_policy(&situation, &present.to, &place)?;
-                        told.insert(present.to.clone(), Arc::clone(&policy));
-                        policies.insert(present.to.clone(), 1);
-                        situation.orders.extend(next_order().map(|order| (present.to.clone(), order)));
-                        moves.push(Move::Trust { party: present.to.clone(), policy, at: situation.calendar.now() });
-                    }
                     let mut presented = self.present(present, &situation, &mut tokens)?;
                     presented.provenance.earlier =
                         shown.iter().filter_map(|(before, told)| before.recalled_by(&presented, *told)).collect();

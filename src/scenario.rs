@@ -199,19 +199,23 @@ impl Scenario {
         })
     }
 
-    /// Whether trust changes between two tokens for the same relying party. What changes before its first token is in the
-    /// policy that it is told first, and what changes after its last it is not told at all.
+    /// How many steps at the beginning say how relying parties are configured: those `update-policy` before anything else.
+    #[must_use]
+    pub fn configured(&self) -> usize {
+        self.steps.iter().take_while(|step| matches!(step, Step::UpdatePolicy { .. })).count()
+    }
+
+    /// Whether trust changes once relying parties are configured.
     #[must_use]
     pub fn changes_trust_at_work(&self) -> bool {
-        let concerns = |step: &Step, to: &str| match step {
-            Step::RotateKey { .. } | Step::RemoveKey { .. } | Step::DisableIssuer { .. } => true,
-            Step::UpdatePolicy { party, .. } => party == to,
-            _ => false,
-        };
-        self.presents().any(|(first, present)| {
-            let last = self.presents().filter(|(_, later)| later.to == present.to).map(|(index, _)| index).max();
-            let between = self.steps.get(first..last.unwrap_or(first)).unwrap_or_default();
-            between.iter().any(|step| concerns(step, &present.to))
+        self.steps[self.configured()..].iter().any(|step| {
+            matches!(
+                step,
+                Step::RotateKey { .. }
+                    | Step::RemoveKey { .. }
+                    | Step::DisableIssuer { .. }
+                    | Step::UpdatePolicy { .. }
+            )
         })
     }
 

@@ -90,6 +90,7 @@ fn each_step_is_a_single_call_of_a_script_that_ci_calls_too() {
     for wanted in [
         "scripts/of-readme.sh \"cargo test\"",
         "scripts/wrongkey.sh catalogue",
+        "scripts/wrongkey.sh exhaustive",
         "scripts/wrongkey.sh hunt",
         "scripts/fuzz.sh run",
         "scripts/fuzz.sh cmin",

@@ -99,7 +99,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(TypeIgnored, &[TypeExpected], "no-typ"),
     accepts(CritIgnored, &[CritUnderstood], "empty-crit"),
     accepts(FlattenedAccepted, &[SerializationExpected], "as-json"),
-    accepts(FirstMemberWins, &[IssuerTrusted], "stranger-last").and(&[NotExpired], &[]),
+    accepts(FirstMemberWins, &[IssuerTrusted], "stranger-last").and(&[NotExpired, SignatureMatches], &[]),
     accepts(MemberNamesFolded, &[RequiredClaimsPresent], "issuer-in-capitals").and(&[TenantAdmitted], &[]),
     accepts(LaxBase64, &[WellFormed], "padded-signature"),
     accepts(ReserialisedInput, &[ReceivedBytesVerified], "escaped-after-signing"),

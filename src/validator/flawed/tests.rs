@@ -562,6 +562,8 @@ fn includes(greater: Flaw, flaw: Flaw) -> bool {
         Flaw::IssuerByPrefix => {
             matches!(flaw, Flaw::IssuerSlashIgnored | Flaw::IssuerUrlNormalised | Flaw::IssuerUntilNul)
         }
+        // Whatever the name, the key has an issuer.
+        Flaw::IssuerByKey => flaw.name().starts_with("issuer-") || flaw == Flaw::DisabledIssuerTrusted,
         Flaw::IssuerBySubstring => {
             matches!(flaw, Flaw::IssuerByPrefix | Flaw::IssuerTrimmed | Flaw::IssuerByLine)
                 || includes(Flaw::IssuerByPrefix, flaw)
