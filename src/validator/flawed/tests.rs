@@ -563,7 +563,9 @@ fn includes(greater: Flaw, flaw: Flaw) -> bool {
             matches!(flaw, Flaw::IssuerSlashIgnored | Flaw::IssuerUrlNormalised | Flaw::IssuerUntilNul)
         }
         // Whatever the name, the key has an issuer.
-        Flaw::IssuerByKey => flaw.name().starts_with("issuer-") || flaw == Flaw::DisabledIssuerTrusted,
+        Flaw::IssuerByKey => {
+            flaw.name().starts_with("issuer-") || matches!(flaw, Flaw::DisabledIssuerTrusted | Flaw::FirstMemberWins)
+        }
         Flaw::IssuerBySubstring => {
             matches!(flaw, Flaw::IssuerByPrefix | Flaw::IssuerTrimmed | Flaw::IssuerByLine)
                 || includes(Flaw::IssuerByPrefix, flaw)
