@@ -22,7 +22,7 @@ use wrongkey::validator::reference;
 use wrongkey::validator::{Maker, Verdict};
 use wrongkey::world::{Calendar, DEFAULT_SEED, World};
 
-const CASES: u32 = 9_000;
+const CASES: u32 = 12_000;
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };

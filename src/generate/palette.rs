@@ -71,7 +71,8 @@ impl<'w> Scene<'_, 'w> {
             }
             "crit" => {
                 let names = ["x-note", "exp", "alg", "b64"];
-                Value::List(vec![Value::text(*u.choose(&names)?)])
+                let listed = if chance(u, 1, 4)? { Vec::new() } else { vec![Value::text(*u.choose(&names)?)] };
+                Value::List(listed)
             }
             "b64" => Value::bool(chance(u, 1, 2)?),
             "cty" => Value::text("JWT"),
