@@ -1,6 +1,6 @@
 //! The code that a service ships: who may knock, and who is there.
 
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyOperations, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, dangerous, decode, decode_header};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -116,6 +116,7 @@ fn fits(key: &Jwk, algorithm: Algorithm, kid: Option<&str>) -> bool {
         && common.public_key_use.as_ref().is_none_or(|own| *own == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|own| own.contains(&KeyOperations::Verify))
         && is_long_enough(key, algorithm)
+        && is_of_its_curve(key, algorithm)
 }
 
 /// RFC 7518 section 3.2: a secret is as long as the hash.
@@ -127,6 +128,18 @@ fn is_long_enough(key: &Jwk, algorithm: Algorithm) -> bool {
     };
     match &key.algorithm {
         AlgorithmParameters::OctetKey(secret) => secret.value.len() * 3 / 4 >= octets,
+        _ => true,
+    }
+}
+
+/// RFC 7518 section 3.4: each ECDSA algorithm has its curve.
+fn is_of_its_curve(key: &Jwk, algorithm: Algorithm) -> bool {
+    match &key.algorithm {
+        AlgorithmParameters::EllipticCurve(point) => match algorithm {
+            Algorithm::ES256 => point.curve == EllipticCurve::P256,
+            Algorithm::ES384 => point.curve == EllipticCurve::P384,
+            _ => false,
+        },
         _ => true,
     }
 }

@@ -55,6 +55,8 @@ fn config(policy: &TrustPolicy) -> Result<Config, &'static str> {
         (policy.serializations.as_ref().is_some_and(|list| !compact(list)), "compact tokens only"),
         (policy.enforce_key_lifetime == Some(true), "no lifetimes of keys"),
         (policy.cloud_instance.is_some(), "one cloud"),
+        (policy.issuers.iter().any(|issuer| issuer.issuer.is_empty()), "every issuer has a name"),
+        (policy.leeway.is_some_and(|seconds| seconds > 3600), "an hour of leeway at most"),
         (policy.crit_understood.as_ref().is_some_and(|names| !names.is_empty()), "no extensions"),
     ];
     if let Some((_, reason)) = refused.iter().find(|(refused, _)| *refused) {
