@@ -9,8 +9,12 @@
 
 use wrongkey::harness::fuzz::TokenTarget;
 
+/// The repository's own waivers, and those that only fuzzing needs.
+const WAIVERS: &str = concat!(include_str!("../../wrongkey.toml"), include_str!("../waivers.toml"));
+
 fn target() -> TokenTarget {
-    TokenTarget::named(std::env::var("WRONGKEY_FUZZ_VALIDATOR").ok().as_deref()).unwrap_or_else(|error| {
+    let named = TokenTarget::named(std::env::var("WRONGKEY_FUZZ_VALIDATOR").ok().as_deref());
+    named.and_then(|target| target.waiving(WAIVERS)).unwrap_or_else(|error| {
         eprintln!("token: {error}");
         std::process::exit(2)
     })

@@ -75,9 +75,16 @@ fn names_a_place(kind: &str, error: &str) -> bool {
             rest.split_once(": ").is_some_and(|(place, _)| !place.is_empty() && (line || place != "the file"))
         }),
         // Of what is only wrong as a whole the step or the member is named.
-        "scenario" => line || error.starts_with("step ") || error.contains('`') || error.contains(" steps: "),
+        "scenario" => {
+            line || error.starts_with("step ") || error.contains('`') || error.contains(" steps: ") || version(error)
+        }
         _ => line,
     }
+}
+
+/// The first member of the file says its version.
+fn version(error: &str) -> bool {
+    error.starts_with("scenario version ")
 }
 
 fn scenario(text: &str) -> Result<&'static str, Trouble> {
