@@ -78,7 +78,8 @@ cmin() {
     cp -r "$folder" "$kept"
     had=$(count "$folder")
     before=$(coverage "$folder") || broke "$folder does not replay"
-    # It ends with 0 when it failed, so what came of it is looked at.
+    # It ends with 0 when it failed, so what came of it is looked at. Hash maps draw their seeds anew in each process, so
+    # that the same inputs reach some places in one run and not in the next: one in two hundred may be missing.
     cargo fuzz cmin -s none "$target" "$folder" -- $(options) || why="cargo fuzz cmin ended with $?"
     after=0
     if [[ -z $why ]]; then
@@ -88,7 +89,7 @@ cmin() {
             why="it has grown"
         elif ! after=$(coverage "$folder"); then
             why="it does not replay any more"
-        elif ((after < before)); then
+        elif ((after * 200 < before * 199)); then
             why="it reaches $after places, and reached $before"
         fi
     fi
