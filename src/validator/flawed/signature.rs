@@ -1,0 +1,158 @@
+//! Who signed: the keys that are tried, what is asked of each, and whether the signature is by it.
+
+use super::key::{self, Key};
+use super::read::Jws;
+use super::trust::{Claimed, Trust, tenant_claim};
+use super::{Flaw, Flawed, Refusal};
+use crate::jose::{Family, Jwk, NumericDate, Primitive};
+use crate::policy::{TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+impl Flawed {
+    /// Finds the key that signed; `Ok(None)` where a flaw verifies with no listed key.
+    pub(super) fn verify(
+        &self,
+        trust: &Trust,
+        claimed: &Claimed<'_>,
+        jws: &Jws,
+        primitive: Primitive,
+        now: NumericDate,
+    ) -> Result<Option<Arc<Key>>, Refusal> {
+        let candidates = self.candidates(trust, claimed, jws);
+        let mut refusal = "no key of the issuer";
+        for key in &candidates {
+            match self.check_key(&trust.policy, claimed, key, primitive, now) {
+                Ok(()) if self.is_signed_by(key, primitive, jws) => return Ok(Some(Arc::clone(key))),
+                Ok(()) => refusal = "the signature does not match",
+                Err(because) => refusal = because,
+            }
+        }
+        let unknown = jws.kid().is_some_and(|kid| candidates.iter().all(|key| key.jwk.kid.as_deref() != Some(kid)));
+        if self.flaw == Some(Flaw::LookupByKidEmptySecret)
+            && unknown
+            && primitive == Primitive::HS256
+            && lists_permit(&trust.policy, claimed.issuer, primitive)
+            && key::hmac_verifies(primitive, &[], &jws.signing_input, &jws.signature)
+        {
+            return Ok(None);
+        }
+        Err(refusal)
+    }
+
+    /// The keys to try: those of the claimed issuer, by `kid` where it names one of them.
+    fn candidates(&self, trust: &Trust, claimed: &Claimed<'_>, jws: &Jws) -> Vec<Arc<Key>> {
+        let kid = jws.kid();
+        if self.flaw == Some(Flaw::EmbeddedJwkTrusted)
+            && let Some(embedded) = jws.header.get("jwk")
+            && let Ok(jwk) = serde_json::from_value::<Jwk>(embedded.clone())
+        {
+            return vec![Arc::new(Key::new(jwk))];
+        }
+        if self.flaw == Some(Flaw::SignatureOnlyOverMergedKeys) {
+            return trust.own.iter().flatten().chain(&trust.converged).cloned().collect();
+        }
+        let is_named = |key: &Key| kid.is_some() && key.jwk.kid.as_deref() == kid;
+        let by_kid = self.flaw == Some(Flaw::ConvergedByKid);
+        let belongs = |key: &Key| self.belongs(key, claimed, &jws.claims) || (by_kid && is_named(key));
+        let own: Vec<_> = claimed.own.iter().chain(trust.converged.iter().filter(|key| belongs(key))).collect();
+        let any_named = own.iter().any(|key| is_named(key));
+        let own = own.into_iter().filter(|key| !any_named || is_named(key));
+        let cached = kid.and_then(|kid| self.cache.get(kid));
+        cached.into_iter().chain(own).cloned().collect()
+    }
+
+    /// Whether a key of the converged set names this issuer, once the tenant is put into its template.
+    fn belongs(&self, key: &Key, claimed: &Claimed<'_>, claims: &Map<String, Value>) -> bool {
+        let Some(owner) = key.jwk.issuer.as_deref() else {
+            return self.flaw == Some(Flaw::KeyIssuerCheckPassesWithoutIssuer);
+        };
+        if !owner.contains(TENANT_PLACE) {
+            return owner == claimed.name;
+        }
+        // A literal issuer has no tenant that could be put into a template.
+        if !claimed.issuer.is_template() {
+            return false;
+        }
+        let tenant = claims.get(tenant_claim(claimed.issuer)).and_then(Value::as_str);
+        let named = tenant_in(owner, &claimed.name);
+        named.is_some() && (named == tenant || self.flaw == Some(Flaw::TenantMismatchIgnored))
+    }
+
+    fn check_key(
+        &self,
+        policy: &TrustPolicy,
+        claimed: &Claimed<'_>,
+        key: &Key,
+        primitive: Primitive,
+        now: NumericDate,
+    ) -> Result<(), Refusal> {
+        let jwk = &key.jwk;
+        if !self.takes_public_text(key, primitive) {
+            if !jwk.material.fits(primitive) {
+                return Err("the key does not have this algorithm");
+            }
+            let from_header = self.flaw == Some(Flaw::AlgorithmFromHeader);
+            if !from_header && !lists_permit(policy, claimed.issuer, primitive) {
+                return Err("the algorithm is not permitted");
+            }
+            let own = jwk.alg.as_deref().is_none_or(|alg| alg == primitive.name());
+            if !own && !from_header && self.flaw != Some(Flaw::JwkAlgIgnored) {
+                return Err("the key is for another algorithm");
+            }
+        }
+        if !key.is_long_enough(primitive) && self.flaw != Some(Flaw::ShortKeysAccepted) {
+            return Err("the key is too short");
+        }
+        if jwk.key_use.as_deref().is_some_and(|key_use| key_use != "sig") && self.flaw != Some(Flaw::UseEncAccepted) {
+            return Err("the key is not for signatures");
+        }
+        let verifies = jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if !verifies && self.flaw != Some(Flaw::KeyOpsIgnored) {
+            return Err("the key may not verify");
+        }
+        if let (Some(ours), Some(theirs)) = (&policy.cloud_instance, &jwk.cloud_instance_name)
+            && ours != theirs
+            && self.flaw != Some(Flaw::CloudIgnored)
+        {
+            return Err("the key belongs to another cloud");
+        }
+        if let (Some(true), Some(lifetime)) = (policy.enforce_key_lifetime, jwk.lifetime()) {
+            let alive = lifetime.not_before.is_none_or(|first| first <= now)
+                && lifetime.not_after.is_none_or(|last| now <= last);
+            if !alive && self.flaw != Some(Flaw::LifetimeIgnored) {
+                return Err("the key is not within its lifetime");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the key's public text is to be the secret of an HMAC.
+    fn takes_public_text(&self, key: &Key, primitive: Primitive) -> bool {
+        self.flaw == Some(Flaw::HmacOverPublicPem) && primitive.family() == Family::Hmac && !key.is_secret()
+    }
+
+    fn is_signed_by(&self, key: &Key, primitive: Primitive, jws: &Jws) -> bool {
+        match self.flaw {
+            Some(Flaw::SignatureNotVerified) => return true,
+            Some(Flaw::UnsignedIfEmpty) if jws.signature.is_empty() => return true,
+            _ => {}
+        }
+        let verifies = |input: &[u8]| match self.flaw {
+            Some(Flaw::HmacOverPublicPem) if self.takes_public_text(key, primitive) => {
+                key.spki_pem().is_some_and(|pem| key::hmac_verifies(primitive, pem.as_bytes(), input, &jws.signature))
+            }
+            Some(Flaw::ShortKeysAccepted) if !key.is_long_enough(primitive) => {
+                key.verifies_at_any_length(primitive, input, &jws.signature)
+            }
+            _ => key.verifies(primitive, input, &jws.signature),
+        };
+        verifies(&jws.signing_input) || jws.respelled_input.as_deref().is_some_and(verifies)
+    }
+}
+
+/// Whether policy and issuer permit the algorithm; an issuer's list narrows the policy's.
+fn lists_permit(policy: &TrustPolicy, issuer: &TrustedIssuer, primitive: Primitive) -> bool {
+    let mut lists = policy.algorithms.iter().chain(&issuer.algorithms);
+    lists.all(|list| list.iter().any(|name| name == primitive.name()))
+}
