@@ -7,6 +7,7 @@
 mod acts;
 mod atlas;
 mod catalogue;
+mod configure;
 mod exhaustive;
 mod mutate;
 mod mutate_token;

@@ -1,8 +1,10 @@
 //! Makes a scenario smaller while it stays what it is: whoever shrinks says what that means.
 
+mod policy;
+
 use crate::scenario::{
-    Act, Donor, Duplicate, Edit, Honest, Kid, Mangle, PolicyAct, Present, Raw, Scalar, Scenario, SetMember, SignWith,
-    Span, Splice, Step, Value,
+    Act, Donor, Duplicate, Edit, Honest, Kid, Mangle, Present, Raw, Scalar, Scenario, SetMember, SignWith, Span,
+    Splice, Step, Value,
 };
 
 /// Most scenarios that [`shrink`] tries.
@@ -75,6 +77,16 @@ fn fewer_steps(scenario: &Scenario, all: &mut Vec<Scenario>) {
         }
     }
     all.extend(without_runs(&scenario.steps).into_iter().map(with));
+    for (index, pair) in scenario.steps.windows(2).enumerate() {
+        if let [Step::UpdatePolicy { party, acts }, Step::UpdatePolicy { party: same, acts: more }] = pair
+            && party == same
+        {
+            let both = Step::UpdatePolicy { party: party.clone(), acts: [acts.as_slice(), more].concat() };
+            let mut steps = replaced(&scenario.steps, index, both);
+            steps.remove(index + 1);
+            all.push(with(steps));
+        }
+    }
     for (index, step) in scenario.steps.iter().enumerate() {
         if let Step::Together(presents) = step {
             for fewer in without_runs(presents) {
@@ -168,6 +180,7 @@ fn plainer(scenario: &Scenario, all: &mut Vec<Scenario>) {
         let steps = plainer_step(step).into_iter().map(|step| replaced(&scenario.steps, index, step));
         all.extend(steps.map(|steps| Scenario { steps, ..scenario.clone() }));
     }
+    policy::plainer_together(scenario, all);
     // The key source that a file need not name.
     all.push(Scenario { key_source: Default::default(), ..scenario.clone() });
 }
@@ -193,18 +206,8 @@ fn plainer_step(step: &Step) -> Vec<Step> {
         Step::UpdatePolicy { party, acts } => {
             let mut steps = Vec::new();
             for (index, act) in acts.iter().enumerate() {
-                let act = match act {
-                    PolicyAct::SetAudiences(_) => PolicyAct::SetAudiences(Vec::new()),
-                    PolicyAct::SetLeeway(_) => PolicyAct::SetLeeway(0),
-                    PolicyAct::SetAlgorithms { issuer, .. } => {
-                        PolicyAct::SetAlgorithms { issuer: issuer.clone(), algorithms: Vec::new() }
-                    }
-                    PolicyAct::SetTenants { issuer, .. } => {
-                        PolicyAct::SetTenants { issuer: issuer.clone(), tenants: Vec::new() }
-                    }
-                    _ => continue,
-                };
-                steps.push(Step::UpdatePolicy { party: party.clone(), acts: replaced(acts, index, act) });
+                let plainer = policy::plainer_act(act).into_iter().map(|act| replaced(acts, index, act));
+                steps.extend(plainer.map(|acts| Step::UpdatePolicy { party: party.clone(), acts }));
             }
             steps
         }
@@ -378,97 +381,4 @@ fn plainer_raw(raw: &Raw) -> Vec<Raw> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Scenario {
-        Scenario::from_json(text.as_bytes()).expect(text)
-    }
-
-    fn long() -> Scenario {
-        read(
-            r#"{ "scenario": 1, "world": "two-issuers", "steps": [
-                { "present": { "as": "t1", "to": "api", "honest": { "issuer": "a" } } },
-                { "rotate-key": { "key": "a-rs", "to": "a-next", "keep_kid": true, "overlap": true } },
-                { "advance-clock": "90m" },
-                { "update-policy": { "party": "api", "acts": [ { "set-leeway": 30 }, { "unset": "audiences" } ] } },
-                { "present": { "to": "api", "honest": { "issuer": "b", "key": "b-ps", "alg": "PS256" }, "acts": [
-                    { "set-claim": { "name": "aud", "value": [ { "audience": "api" }, "x" ] } },
-                    { "set-claim": { "name": "iss", "value": { "edited": { "of": { "issuer": { "of": "a" } }, "edit": { "suffix": "/very/long" } } } } },
-                    { "duplicate-header": { "name": "kid", "value": { "kid": "a-rs" }, "at": "last" } },
-                    { "sign-with": { "key": "a-rs", "alg": "PS256", "kid": "keep" } },
-                    { "splice": { "part": "payload", "of": { "honest": { "issuer": "a", "key": "a-rs" }, "acts": [ { "raw": { "after": "tail" } } ] } } },
-                    { "mangle-signature": { "flip-bit": 100 } } ] } } ] }"#,
-        )
-    }
-
-    #[test]
-    fn every_simplification_is_smaller_and_presents_a_token_and_can_be_read() {
-        let mut queue = vec![long()];
-        for _ in 0..300 {
-            let Some(scenario) = queue.pop() else { break };
-            for simpler in simplifications(&scenario) {
-                assert!(size(&simpler) < size(&scenario));
-                assert!(simpler.presents().next().is_some());
-                assert_eq!(read(&simpler.to_json()), simpler);
-                queue.push(simpler);
-            }
-        }
-    }
-
-    #[test]
-    fn a_scenario_that_may_become_anything_becomes_one_honest_token() {
-        let smallest = shrink(long(), |_| true);
-        assert_eq!(smallest, read(r#"{"scenario":1,"world":"two-issuers","party":"api","honest":{"issuer":"a"}}"#));
-    }
-
-    #[test]
-    fn what_must_stay_stays_and_nothing_else() {
-        let signs = |scenario: &Scenario| {
-            let mut acts = scenario.presents().flat_map(|(_, present)| &present.acts);
-            acts.any(|act| matches!(act, Act::SignWith(sign) if sign.key.as_deref() == Some("a-rs")))
-        };
-        let smallest = shrink(long(), signs);
-        let wanted = r#"{"scenario":1,"world":"two-issuers","party":"api","honest":{"issuer":"b"},
-            "acts":[{"sign-with":{"key":"a-rs"}}]}"#;
-        assert_eq!(smallest, read(wanted));
-    }
-
-    #[test]
-    fn a_value_keeps_its_json_type() {
-        let with = |value: &str| {
-            let acts = format!(r#"[{{"set-claim":{{"name":"aud","value":{value}}}}}]"#);
-            read(&format!(
-                r#"{{"scenario":1,"world":"two-issuers","party":"api","honest":{{"issuer":"a"}},"acts":{acts}}}"#
-            ))
-        };
-        for (from, to) in [
-            (r#"{"audience":"web"}"#, r#""""#),
-            (r#"{"time-text":"+1h"}"#, r#""""#),
-            (r#"["x",{"audience":"web"}]"#, "[]"),
-            (r#""+2h""#, "0"),
-            ("17", "0"),
-            (r#"{"json":"{\"a\":1}"}"#, r#"{"json":"{}"}"#),
-            ("null", "null"),
-            ("true", "true"),
-        ] {
-            let one_act = |scenario: &Scenario| scenario.presents().any(|(_, present)| !present.acts.is_empty());
-            assert_eq!(shrink(with(from), one_act), with(to), "{from}");
-        }
-    }
-
-    #[test]
-    fn a_scenario_that_nothing_simpler_equals_stays_as_it_is() {
-        assert_eq!(shrink(long(), |_| false), long());
-    }
-
-    #[test]
-    fn shrinking_ends_after_so_many_tries() {
-        let mut tries = 0;
-        let _ = shrink(long(), |_| {
-            tries += 1;
-            false
-        });
-        assert!(tries <= MAX_TRIES);
-    }
-}
+mod tests;

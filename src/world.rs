@@ -10,6 +10,7 @@ mod file;
 mod publication;
 
 pub use calendar::Calendar;
+pub(crate) use configuration::can_be_spoiled;
 pub use publication::Publication;
 
 use crate::jose::{Jwk, JwkSet, Primitive, Serialization};

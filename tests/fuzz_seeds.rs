@@ -17,7 +17,8 @@ use wrongkey::jose::{Jwk, Layout, Primitive, Serialization, Spelling, decode_bas
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{
-    Act, Edit, Honest, KeyHeader, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, SignWith, Step, Value,
+    Act, Edit, Honest, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, SignWith, Spoil, Step,
+    Value,
 };
 use wrongkey::waiver;
 use wrongkey::world::{Calendar, DEFAULT_SEED, World};
@@ -200,6 +201,8 @@ fn scenario_words() -> BTreeSet<String> {
         names::<Act>(),
         names::<Step>(),
         names::<PolicyAct>(),
+        names::<KeyIssuer>(),
+        names::<Spoil>(),
         names::<Value>(),
         names::<Edit>(),
         names::<Kid>(),

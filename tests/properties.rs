@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::generate::{Site, baseline, strategy};
-use wrongkey::jose::{Json, Primitive, Serialization, last};
+use wrongkey::jose::{Json, Material, Primitive, Serialization, last};
 use wrongkey::oracle::{Lawful, Oracle, SignedIdentity, Told, expect};
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::provenance::{Presented, Provenance};
@@ -140,6 +140,16 @@ fn an_honest_token_is_accepted_everywhere() {
     assert!(accepted > 50, "{accepted}");
 }
 
+/// Whether a listing has the key's numbers, whatever curve it says that they belong to: it is the issuer's own, well listed or
+/// badly.
+fn same_numbers(listed: &Material, signer: &Material) -> bool {
+    match (listed, signer) {
+        (Material::Ec { x, y, .. }, Material::Ec { x: own_x, y: own_y, .. }) => x == own_x && y == own_y,
+        (Material::Okp { x, .. }, Material::Okp { x: own, .. }) => x == own,
+        (listed, signer) => listed == signer,
+    }
+}
+
 /// Whether the key that signed is listed for the claimed issuer, read from policy and record without the oracle's help.
 fn signer_is_listed(policies: &[&TrustPolicy], provenance: &Provenance) -> bool {
     let Presented::Jws(jws) = &provenance.presented else { return false };
@@ -160,7 +170,7 @@ fn signer_is_listed(policies: &[&TrustPolicy], provenance: &Provenance) -> bool 
             let own = policy.issuers.iter().filter(|issuer| fits(&issuer.issuer)).flat_map(TrustedIssuer::own_keys);
             let shared = policy.converged_jwks.iter().flat_map(|set| &set.keys);
             let shared = shared.filter(|jwk| jwk.issuer.as_deref().is_some_and(fits));
-            own.chain(shared).any(|jwk| jwk.material == event.key)
+            own.chain(shared).any(|jwk| same_numbers(&jwk.material, &event.key))
         })
     })
 }

@@ -74,9 +74,15 @@ fn a_key_that_is_not_forgotten_shrinks_to_what_happened_and_one_honest_token() {
     let kinds: Vec<&str> = smallest.steps.iter().map(Step::kind).collect();
     // Keys go, and a token by one of them is presented: without either nothing is wrong.
     let [gone @ .., "present"] = kinds.as_slice() else { panic!("{}", smallest.to_json()) };
-    assert!(!gone.is_empty() && gone.iter().all(|kind| matches!(*kind, "remove-key" | "rotate-key")), "{gone:?}");
-    let (_, present) = smallest.presents().next().unwrap();
-    assert!(present.acts.is_empty(), "{}", smallest.to_json());
+    match gone {
+        // A policy changes at work where a token was shown before: else it is the first policy.
+        ["present", "update-policy"] => {}
+        _ => {
+            let goes = |kind: &&str| matches!(*kind, "remove-key" | "rotate-key");
+            assert!(!gone.is_empty() && gone.iter().all(goes), "{gone:?}");
+        }
+    }
+    assert!(smallest.presents().all(|(_, present)| present.acts.is_empty()), "{}", smallest.to_json());
 }
 
 #[test]

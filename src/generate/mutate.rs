@@ -1,11 +1,12 @@
 //! One change to a scenario that a fuzzer holds as the bytes of its file.
 
 use super::atlas::Atlas;
+use super::configure::{any_issuer, asking, policy_act};
 use super::palette::{Scene, chance};
 use super::playable::is_playable;
-use super::random::{act, again, happening, honest, is_last, octets, policy_act, present, random, seeded, simplest};
+use super::random::{act, again, happening, honest, is_last, octets, present, random, seeded, simplest};
 use super::site::Site;
-use crate::scenario::{Act, Honest, MAX_STEPS, Present, Scenario, Step};
+use crate::scenario::{Act, Honest, MAX_STEPS, PolicyAct, Present, Scenario, Step};
 use crate::world::Publication;
 use arbitrary::{Result, Unstructured};
 use std::sync::Arc;
@@ -118,10 +119,12 @@ fn change(u: &mut Unstructured<'_>, scenario: &Scenario, atlas: &Atlas) -> Resul
         .collect();
     let Step::Present(present) = &mut changed.steps[at] else { return Ok(None) };
     let Some(site) = atlas.site_of(scenario, &present.to) else { return Ok(None) };
+    let changes_policy = scenario.steps.iter().any(|step| matches!(step, Step::UpdatePolicy { .. }));
     match what {
         0..68 => change_acts(u, site, present, &names)?,
         68..81 => change_honest(u, site, &mut present.honest)?,
         81..90 => return elsewhere(u, scenario, atlas),
+        90..95 if changes_policy => return change_policy(u, scenario, site),
         _ => return change_steps(u, scenario, site).map(Some),
     }
     Ok(Some(changed))
@@ -215,11 +218,40 @@ fn change_steps(u: &mut Unstructured<'_>, scenario: &Scenario, site: Site<'_>) -
             steps.insert(at, token);
         }
         _ => {
-            let issuers: Vec<_> = site.trusts().map(|trust| trust.issuer).collect();
-            let issuer = u.choose(&issuers)?.alias.clone();
-            let acts = vec![policy_act(u, site, &issuer)?];
-            steps.insert(at, Step::UpdatePolicy { party: site.party.alias.clone(), acts });
+            let issuer = any_issuer(u, site)?;
+            let act = policy_act(u, site, &issuer)?;
+            let asked = if chance(u, 1, 2)? { asking(u, site, &act)? } else { None };
+            if let (Some((honest, acts)), Step::Present(present)) = (asked, &mut steps[at]) {
+                *present = Present { honest, acts, ..present.clone() };
+            }
+            steps.insert(at, Step::UpdatePolicy { party: site.party.alias.clone(), acts: vec![act] });
         }
     }
     Ok(changed)
+}
+
+/// One act more, one less or another one in a policy that changes; nothing where none does.
+fn change_policy(u: &mut Unstructured<'_>, scenario: &Scenario, site: Site<'_>) -> Result<Option<Scenario>> {
+    let mut changed = scenario.clone();
+    let mut updates: Vec<&mut Vec<PolicyAct>> = changed
+        .steps
+        .iter_mut()
+        .filter_map(|step| if let Step::UpdatePolicy { acts, .. } = step { Some(acts) } else { None })
+        .collect();
+    if updates.is_empty() {
+        return Ok(None);
+    }
+    let which = u.choose_index(updates.len())?;
+    let acts = &mut *updates[which];
+    let issuer = any_issuer(u, site)?;
+    match u.int_in_range(0..=3)? {
+        0 if acts.len() > 1 => drop(acts.remove(u.choose_index(acts.len())?)),
+        0..=1 if acts.len() < MANY_ACTS => acts.push(policy_act(u, site, &issuer)?),
+        _ if !acts.is_empty() => {
+            let at = u.choose_index(acts.len())?;
+            acts[at] = policy_act(u, site, &issuer)?;
+        }
+        _ => {}
+    }
+    Ok(Some(changed))
 }

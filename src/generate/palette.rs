@@ -174,7 +174,7 @@ fn time(u: &mut Unstructured<'_>, seconds: &[i64]) -> Result<Value> {
     })
 }
 
-fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
+pub(super) fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
     Ok(match u.int_in_range(0..=8)? {
         0..=1 => Edit::Suffix((*u.choose(&["/", "1", "#", "?x", ".example.net", "@example.net", " "])?).to_owned()),
         2 => Edit::Prefix((*u.choose(&["x", " ", "https://example.net/"])?).to_owned()),

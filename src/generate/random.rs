@@ -3,14 +3,15 @@
 
 use super::acts::{raw, sign_now, the_same_again};
 use super::atlas::Atlas;
+use super::configure::{asking, configured, policy_act};
 use super::palette::{Scene, chance, claim_name, header_name};
 use super::playable::{has_layout, is_playable};
 use super::site::{Site, is_secret};
 use crate::jose::{Layout, Primitive, Serialization, Spelling};
 use crate::policy::Replay;
 use crate::scenario::{
-    Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, PolicyAct, Present, PublicForm, PublicText,
-    Raw, Scenario, Segment, SetMember, SignWith, Span, Splice, Step,
+    Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, Present, PublicForm, PublicText, Raw,
+    Scenario, Segment, SetMember, SignWith, Span, Splice, Step,
 };
 use crate::world::{Key, Publication};
 use arbitrary::{Result, Unstructured};
@@ -23,6 +24,10 @@ const ACTS: [usize; 16] = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4];
 /// Kinds of acts by how often, as [`act_of`] numbers them: most mistakes are about who signs and what is claimed, and those
 /// about spelling need few tries.
 const KINDS: [u8; 28] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+/// One single token in so many comes to a party that was configured badly from the start: most of those show no more than that a
+/// policy is read at all.
+const CONFIGURED: u8 = 8;
 
 /// What `seeded` gives a scenario to draw from: most need less than the least.
 const BYTES: std::ops::Range<usize> = 128..1024;
@@ -77,6 +82,9 @@ fn single(u: &mut Unstructured<'_>, site: Site<'_>) -> Result<Scenario> {
         && let Some(scenario) = claimed(u, site)?
     {
         return Ok(scenario);
+    }
+    if chance(u, 1, CONFIGURED)? {
+        return configured(u, site);
     }
     let honest = honest(u, site)?;
     let count = *u.choose(&ACTS)?;
@@ -317,7 +325,7 @@ fn kid(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, own: u8) -> Result<Kid> {
 }
 
 /// Mostly one that the claimed issuer is allowed, where the key can sign by one: then only the key is wrong.
-fn algorithm(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, key: &Key) -> Result<Option<String>> {
+pub(super) fn algorithm(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, key: &Key) -> Result<Option<String>> {
     let named = |alg: Primitive| (alg != key.signs[0]).then(|| alg.name().to_owned());
     if chance(u, 1, 6)? {
         let fitting = Primitive::ALL.into_iter().filter(|&alg| key.jwk.material.fits(alg));
@@ -349,16 +357,25 @@ fn sequence(u: &mut Unstructured<'_>, site: Site<'_>) -> Result<Scenario> {
     let mut publication = Publication::of(site.world);
     let rounds = u.int_in_range(1..=3)?;
     for round in 0..=rounds {
+        let mut changed = None;
         if round > 0 {
             for _ in 0..u.int_in_range(0..=2)? {
                 if let Some(step) = happening(u, site, &publication)?
                     && publication.apply(site.world, &step, "").is_ok()
                 {
+                    if let Step::UpdatePolicy { acts, .. } = &step {
+                        changed = acts.last().cloned();
+                    }
                     steps.push(step);
                 }
             }
         }
-        let present = present(u, site, &names)?;
+        let asked = changed.as_ref().filter(|_| chance(u, 1, 2).unwrap_or(false));
+        let asked = asked.map(|act| asking(u, site, act)).transpose()?.flatten();
+        let present = match asked {
+            Some((honest, acts)) => Present { name: None, to: site.party.alias.clone(), honest, acts },
+            None => present(u, site, &names)?,
+        };
         names.extend(present.name.clone());
         steps.push(Step::Present(present));
     }
@@ -409,31 +426,5 @@ pub(super) fn happening(u: &mut Unstructured<'_>, site: Site<'_>, publication: &
             acts: vec![policy_act(u, site, &issuer.alias)?],
         }),
         _ => None,
-    })
-}
-
-pub(super) fn policy_act(u: &mut Unstructured<'_>, site: Site<'_>, issuer: &str) -> Result<PolicyAct> {
-    let world = site.world;
-    Ok(match u.int_in_range(0..=6)? {
-        0 => PolicyAct::AddIssuer(u.choose(&world.issuers)?.alias.clone()),
-        1 => PolicyAct::RemoveIssuer(issuer.to_owned()),
-        2 => {
-            let names = &u.choose(&world.parties)?.audiences;
-            PolicyAct::SetAudiences(if chance(u, 1, 4)? { Vec::new() } else { names.clone() })
-        }
-        3 => {
-            let name = *u.choose(&["RS256", "PS256", "ES256", "EdDSA", "HS256"])?;
-            PolicyAct::SetAlgorithms { issuer: issuer.to_owned(), algorithms: vec![name.to_owned()] }
-        }
-        4 if !world.tenants.is_empty() => {
-            let tenants = vec![u.choose(&world.tenants)?.alias.clone()];
-            PolicyAct::SetTenants { issuer: issuer.to_owned(), tenants }
-        }
-        5 => PolicyAct::SetLeeway(*u.choose(&[0, 30, 300])?),
-        _ => {
-            let members =
-                ["audiences", "token_types", "required_claims", "leeway", "enforce_key_lifetime", "cloud_instance"];
-            PolicyAct::Unset((*u.choose(&members)?).to_owned())
-        }
     })
 }

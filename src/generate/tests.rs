@@ -6,7 +6,7 @@ use crate::jose::NumericDate;
 use crate::oracle::{Expectation, Told, expect};
 use crate::policy::TrustPolicy;
 use crate::rule::Rule;
-use crate::scenario::{Act, Scenario};
+use crate::scenario::{Act, PolicyAct, Scenario, Step};
 use crate::world::{Calendar, DEFAULT_SEED, World};
 use proptest::test_runner::{Config, TestError, TestRunner};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -72,6 +72,9 @@ fn random_scenarios_can_be_played_and_ask_what_is_worth_asking() {
     let mut tally = Tally::default();
     let (mut unplayable, mut sequences) = (0, 0);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    // What comes of tokens where the policy was changed, at the start and later.
+    let (mut configured, mut changed) = (Tally::default(), Tally::default());
     for index in 0..COUNT {
         let scenario = seeded(0, index, &ATLAS);
         assert_eq!(Scenario::from_json(scenario.to_json().as_bytes()).unwrap(), scenario);
@@ -79,8 +82,19 @@ fn random_scenarios_can_be_played_and_ask_what_is_worth_asking() {
         for (_, present) in scenario.presents() {
             present.acts.iter().for_each(|act| *kinds.entry(act.kind()).or_default() += 1);
         }
+        for step in &scenario.steps {
+            let Step::UpdatePolicy { acts, .. } = step else { continue };
+            acts.iter().for_each(|act| *told.entry(act.kind()).or_default() += 1);
+        }
         match conclusions(&scenario) {
-            Ok(expectations) => tally.count(&expectations),
+            Ok(expectations) => {
+                tally.count(&expectations);
+                if scenario.configured() > 0 {
+                    configured.count(&expectations);
+                } else if scenario.steps.iter().any(|step| step.kind() == "update-policy") {
+                    changed.count(&expectations);
+                }
+            }
             Err(error) => {
                 println!("{error}\n{}", scenario.to_json());
                 unplayable += 1;
@@ -96,6 +110,7 @@ fn random_scenarios_can_be_played_and_ask_what_is_worth_asking() {
         tally.percent(tally.unspecified),
         tally.alone
     );
+    println!("{told:?}\nconfigured: {configured:?}\nchanged later: {changed:?}");
     assert!(unplayable * 100 <= COUNT, "{unplayable} cannot be played");
     assert!(tally.percent(tally.accepted) >= 15.0);
     assert!(tally.percent(alone) >= 30.0);
@@ -103,6 +118,14 @@ fn random_scenarios_can_be_played_and_ask_what_is_worth_asking() {
     let never: Vec<_> = Rule::ALL.iter().filter(|rule| !tally.alone.contains_key(rule)).collect();
     assert!(never.is_empty(), "never alone: {never:?}");
     assert_eq!(kinds.len(), 14, "{kinds:?}");
+    assert_eq!(told.len(), 16, "{told:?}");
+    for tally in [configured, changed] {
+        let alone: usize = tally.alone.values().sum();
+        assert!(
+            tally.tokens > 300 && tally.percent(tally.accepted) >= 15.0 && tally.percent(alone) >= 30.0,
+            "{tally:?}"
+        );
+    }
 }
 
 #[test]
@@ -179,6 +202,45 @@ fn the_wrong_key_shrinks_to_exactly_one_act() {
     let smallest = shrunk(forged);
     let present = smallest.as_single().expect("one token");
     assert!(matches!(present.acts.as_slice(), [Act::SignWith(_)]), "{}", smallest.to_json());
+}
+
+#[test]
+fn a_policy_that_is_badly_configured_shrinks_to_one_act_on_it_and_an_honest_token() {
+    let no_key = |scenario: &Scenario| {
+        let alone = |expectation: &Expectation| expectation.alone() == Some(Rule::KeyAcceptable);
+        let spoiled = |step: &Step| match step {
+            Step::UpdatePolicy { acts, .. } => acts.iter().any(|act| matches!(act, PolicyAct::SpoilKey { .. })),
+            _ => false,
+        };
+        scenario.steps.iter().any(spoiled) && conclusions(scenario).is_ok_and(|all| all.iter().any(alone))
+    };
+    let smallest = shrunk(no_key);
+    let [Step::UpdatePolicy { acts: told, .. }, Step::Present(present)] = smallest.steps.as_slice() else {
+        panic!("{}", smallest.to_json())
+    };
+    assert!(matches!(told.as_slice(), [PolicyAct::SpoilKey { .. }]), "{}", smallest.to_json());
+    assert!(present.acts.is_empty() && present.honest.subject.is_none(), "{}", smallest.to_json());
+}
+
+#[test]
+fn mutation_reaches_every_act_on_a_policy_and_leaves_it_again() {
+    let mut bytes = Vec::new();
+    let (mut told, mut lengths) = (BTreeMap::<&str, usize>::new(), BTreeSet::new());
+    let lead = r#"{"scenario":1,"world":"two-issuers","steps":[{"update-policy":{"party":"api","acts":[{"set-leeway":30}]}},
+        {"present":{"to":"api","honest":{"issuer":"a"}}}]}"#;
+    for seed in 0..3_000 {
+        if seed % 10 == 0 {
+            bytes = lead.as_bytes().to_vec();
+        }
+        bytes = mutate(&bytes, 4_096, seed, &ATLAS);
+        for step in Scenario::from_json(&bytes).unwrap().steps {
+            let Step::UpdatePolicy { acts, .. } = step else { continue };
+            lengths.insert(acts.len());
+            acts.iter().for_each(|act| *told.entry(act.kind()).or_default() += 1);
+        }
+    }
+    assert_eq!(told.len(), 16, "{told:?}");
+    assert!(lengths.is_superset(&BTreeSet::from([1, 2, 3])), "{lengths:?}");
 }
 
 #[test]

@@ -86,6 +86,31 @@ pub enum PolicyAct {
     },
 }
 
+impl PolicyAct {
+    /// The name in a scenario file.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            PolicyAct::AddIssuer(_) => "add-issuer",
+            PolicyAct::RemoveIssuer(_) => "remove-issuer",
+            PolicyAct::RenameIssuer { .. } => "rename-issuer",
+            PolicyAct::EditIssuer { .. } => "edit-issuer",
+            PolicyAct::SetAudiences(_) => "set-audiences",
+            PolicyAct::SetAlgorithms { .. } => "set-algorithms",
+            PolicyAct::SetTenants { .. } => "set-tenants",
+            PolicyAct::SetLeeway(_) => "set-leeway",
+            PolicyAct::Unset(_) => "unset",
+            PolicyAct::ListKey { .. } => "list-key",
+            PolicyAct::ListNoKeys(_) => "list-no-keys",
+            PolicyAct::ForgetKeys(_) => "forget-keys",
+            PolicyAct::SetKid { .. } => "set-kid",
+            PolicyAct::SetKeyIssuer { .. } => "set-key-issuer",
+            PolicyAct::SpoilKey { .. } => "spoil-key",
+            PolicyAct::SetSecret { .. } => "set-secret",
+        }
+    }
+}
+
 /// What the member `issuer` of a JWK says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

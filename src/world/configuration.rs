@@ -257,7 +257,7 @@ fn spoiled_numbers(material: &Material, how: Spoil) -> Option<Material> {
 }
 
 /// Whether this kind of key can be spoiled that way.
-fn can_be_spoiled(key: &Key, how: Spoil) -> bool {
+pub(crate) fn can_be_spoiled(key: &Key, how: Spoil) -> bool {
     let by_members = matches!(how, Spoil::UnknownKty | Spoil::NoKty | Spoil::NoNumber | Spoil::OtherKty);
     by_members || spoiled_numbers(&key.jwk.material, how).is_some()
 }
