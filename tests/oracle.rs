@@ -2,6 +2,8 @@
 //! answers it permits two; a reading that they do not permit is never lawful. Every case is shown to the reference and to
 //! the sound pipeline as well, whose answers must be lawful.
 
+#[path = "oracle/configured.rs"]
+mod configured;
 #[path = "oracle/made.rs"]
 mod made;
 #[path = "oracle/trust.rs"]
