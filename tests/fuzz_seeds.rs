@@ -17,8 +17,8 @@ use wrongkey::jose::{Jwk, Layout, Primitive, Serialization, Spelling, decode_bas
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{
-    Act, Edit, Honest, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, SignWith, Spoil, Step,
-    Value,
+    Act, Edit, Honest, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, SignWith, Spoil,
+    Step, Value,
 };
 use wrongkey::waiver;
 use wrongkey::world::{Calendar, DEFAULT_SEED, World};
