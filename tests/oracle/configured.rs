@@ -168,8 +168,8 @@ fn the_issuers_own_numbers_in_a_form_that_makes_no_key_are_no_strangers() {
     let mut off = y.clone();
     off[31] ^= 1;
     for bad in [point(crv, &off), point("P-384", y), point("P-256K", y)] {
-        says(&listing(&[bad.clone()], &[]), &honest(), &no_key);
-        says(&listing(&[bad.clone()], &[]), &honest().by(&STRANGER), &nobodys);
+        says(&listing(std::slice::from_ref(&bad), &[]), &honest(), &no_key);
+        says(&listing(std::slice::from_ref(&bad), &[]), &honest().by(&STRANGER), &nobodys);
         // Beside a good listing it is passed over (RFC 7517 section 5).
         let both = listing(&[bad.clone(), jwk(&KEY_A, Some("a1"))], &[]);
         assert_eq!(expectation(&[(0, both)], &honest()).broken().len(), 0);
