@@ -43,6 +43,8 @@ pub struct Flawed {
     cache: HashMap<String, Arc<Key>>,
     /// Accepted tokens by `iss` and `jti`, or whole where they have none, for policies that refuse them a second time.
     accepted: HashSet<(String, String)>,
+    /// Who was accepted first under each `sub`; filled only with [`Flaw::IdentityBySubject`].
+    accounts: HashMap<String, Identity>,
     /// The subject of the last accepted token; read only with [`Flaw::SwapsSubject`].
     last_subject: Option<Option<String>>,
 }
@@ -57,7 +59,14 @@ impl Flawed {
     /// A validator with this flaw, or a sound one.
     #[must_use]
     pub fn new(flaw: Option<Flaw>) -> Self {
-        Flawed { flaw, trust: None, cache: HashMap::new(), accepted: HashSet::new(), last_subject: None }
+        Flawed {
+            flaw,
+            trust: None,
+            cache: HashMap::new(),
+            accepted: HashSet::new(),
+            accounts: HashMap::new(),
+            last_subject: None,
+        }
     }
 }
 
@@ -79,6 +88,7 @@ impl Validator for Flawed {
         if let Some(before) = before {
             trust::carry_over(self.flaw, before.policy, &mut policy);
         }
+        trust::drop_unread(self.flaw, &mut policy);
         self.trust = Some(Trust::new(policy));
         Ok(Configured::Ready)
     }
@@ -113,6 +123,9 @@ impl Validator for Flawed {
             && let Some(previous) = previous
         {
             identity.sub = previous;
+        }
+        if let (Some(Flaw::IdentityBySubject), Some(sub)) = (self.flaw, &identity.sub) {
+            identity = self.accounts.entry(sub.clone()).or_insert(identity.clone()).clone();
         }
         let key = key.map(|key| key.jwk.material.thumbprint());
         Ok(Verdict::Accept { identity: Some(identity), key })

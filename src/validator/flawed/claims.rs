@@ -17,7 +17,7 @@ impl Flawed {
         for name in policy.required_claims.iter().flatten() {
             let excused = match self.flaw {
                 Some(Flaw::RequiredClaimsIgnored) => name != "iss",
-                Some(Flaw::MissingIssuerAllowed) => name == "iss",
+                Some(Flaw::MissingIssuerAllowed | Flaw::EmptyIssuerMatchesMissing) => name == "iss",
                 Some(Flaw::AudienceOptional) => name == "aud",
                 _ => false,
             };
@@ -106,14 +106,23 @@ impl Flawed {
         claimed: &Claimed<'_>,
         claims: &Map<String, Value>,
     ) -> Result<(), Refusal> {
-        let lists: Vec<&Vec<String>> = policy.audiences.iter().chain(&claimed.issuer.audiences).collect();
+        let mut lists: Vec<Vec<&String>> =
+            policy.audiences.iter().chain(&claimed.issuer.audiences).map(|list| list.iter().collect()).collect();
+        match self.flaw {
+            Some(Flaw::AudiencesPooled) if claimed.issuer.audiences.is_some() => {
+                lists.pop();
+                lists.push(policy.issuers.iter().flat_map(|issuer| &issuer.audiences).flatten().collect());
+            }
+            Some(Flaw::EmptyAudienceMeansAny) => lists.retain(|list| !list.is_empty()),
+            _ => {}
+        }
         if lists.is_empty() || self.flaw == Some(Flaw::AudienceIgnored) {
             return Ok(());
         }
-        let nameless = lists.iter().all(|list| list.is_empty());
+        let nameless = lists.iter().all(Vec::is_empty);
         let is_ours = |audience: &str| {
             lists.iter().all(|list| {
-                list.iter().any(|ours| match self.flaw {
+                list.iter().any(|&ours| match self.flaw {
                     Some(Flaw::AudienceByPrefix) => audience.starts_with(ours),
                     Some(Flaw::AudienceWildcard) => audience == ours || audience == "*",
                     _ => audience == ours,

@@ -70,25 +70,55 @@ flaws! {
         "It takes a list as `iss` and trusts it when one member is trusted.";
     IssuerByKey, "issuer-by-key",
         "It takes an `iss` that it does not know for that of whichever issuer's key verifies the token.";
+    IssuerIgnored, "issuer-ignored",
+        "It judges by the rules of whichever issuer's key verifies the token, and never reads `iss`.";
+    OwnNameTrusted, "own-name-trusted",
+        "It takes a token that names the application itself as issuer for one of its own, by any key that it has.";
+    SelfIssuedTrusted, "self-issued-trusted",
+        "It lets anybody be their own issuer, with the key that the token carries in `sub_jwk`.";
+    PrototypeNames, "prototype-names",
+        "It looks issuers and keys up in objects, and finds one with nothing in it under names such as `constructor`.";
     MissingIssuerAllowed, "missing-issuer-allowed",
         "It takes a token without `iss` for whichever issuer's key verifies it.";
+    EmptyIssuerMatchesMissing, "empty-issuer-matches-missing",
+        "It takes a missing `iss` for an empty one, and that for the issuer whose configured name is empty.";
     KeyIssuerCheckPassesWithoutIssuer, "key-issuer-check-passes-without-issuer",
         "It lets a key of the converged set that names no issuer sign for everybody.";
+    BlankKeyIssuerPasses, "blank-key-issuer-passes",
+        "It lets a key of the converged set whose `issuer` is blank sign for everybody.";
     ConvergedByKid, "converged-by-kid",
         "It looks keys of the converged set up by `kid` alone and never reads the issuer that the key names.";
+    KeyIssuerByKid, "key-issuer-by-kid",
+        "It judges by the rules of the issuer whose key `kid` names, and asks of `iss` only that somebody of that name is trusted.";
+    KeysByIssuerPrefix, "keys-by-issuer-prefix",
+        "It looks keys up by the beginning of the issuer's name, and finds those of an issuer with a shorter name too.";
     KidCacheAcrossIssuers, "kid-cache-across-issuers",
         "It remembers the key of an accepted token by `kid` and uses it for every issuer.";
+    IdentityBySubject, "identity-by-subject",
+        "It keeps accounts by `sub` alone, and signs whoever comes later in as whoever came first.";
 
     AcceptsNone, "accepts-none",
         "It verifies nothing when `alg` is `none`, in any letter case.";
     HmacOverPublicPem, "hmac-over-public-pem",
         "It verifies HMAC with the PEM text of a public key as the secret, whatever algorithms are permitted.";
+    HmacOverJwkText, "hmac-over-jwk-text",
+        "It verifies HMAC with the JSON text of a public JWK as the secret, whatever algorithms are permitted.";
+    HmacOverOpensshLine, "hmac-over-openssh-line",
+        "It verifies HMAC with the OpenSSH line of a public key as the secret, whatever algorithms are permitted.";
     AlgorithmFromHeader, "algorithm-from-header",
         "It uses the algorithm that the token names and consults neither the permitted ones nor the key's own.";
     JwkAlgIgnored, "jwk-alg-ignored",
         "It never reads the `alg` of the key.";
+    AlgorithmsPooled, "algorithms-pooled",
+        "It permits every issuer the algorithms of all.";
+    EmptyAlgorithmsPermitAll, "empty-algorithms-permit-all",
+        "It takes an empty list of algorithms for none that was set, and permits them all.";
+    CurveNotCompared, "curve-not-compared",
+        "It verifies on whichever curve the key is, and never compares that with the one of the algorithm.";
     EmbeddedJwkTrusted, "embedded-jwk-trusted",
         "It verifies with the key that the token's own header carries.";
+    ConfirmationKeyTrusted, "confirmation-key-trusted",
+        "It also verifies with the holder's key, which the token itself names in `cnf`.";
     LookupByKidEmptySecret, "lookup-by-kid-empty-secret",
         "Its key lookup answers an unknown `kid` with an empty secret.";
 
@@ -98,6 +128,10 @@ flaws! {
         "It never reads the `key_ops` of the key.";
     ShortKeysAccepted, "short-keys-accepted",
         "It accepts RSA keys under 2048 bits and secrets shorter than the hash.";
+    OneBadKeyDropsAll, "one-bad-key-drops-all",
+        "It has no key at all of a set in which it cannot read one.";
+    EmptySetLetsPass, "empty-set-lets-pass",
+        "It refuses a signature that none of the issuer's keys made only where the issuer has keys.";
     RefreshAppends, "refresh-appends",
         "It adds the keys of a new policy to the old ones and forgets none.";
     DisabledIssuerTrusted, "disabled-issuer-trusted",
@@ -121,6 +155,10 @@ flaws! {
         "It never reads `aud`.";
     AudienceOptional, "audience-optional",
         "It checks `aud` only where the token has one.";
+    AudiencesPooled, "audiences-pooled",
+        "It lets every issuer address it by the names that any of them may use.";
+    EmptyAudienceMeansAny, "empty-audience-means-any",
+        "It takes an empty list of its own names for none that was set, and any `aud` for its own.";
     AudienceByPrefix, "audience-by-prefix",
         "It takes every `aud` that starts with one of its own names.";
     AudienceSplit, "audience-split",

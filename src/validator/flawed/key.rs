@@ -28,6 +28,16 @@ enum Parsed {
     Public(signature::ParsedPublicKey),
 }
 
+/// Whether an ECDSA signature over this digest is by the key at this point of the crate's curve.
+macro_rules! ecdsa_verifies {
+    ($curve:ident, $point:expr, $digest:expr, $octets:expr) => {{
+        use $curve::ecdsa::signature::hazmat::PrehashVerifier as _;
+        let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes($point);
+        let signature = $curve::ecdsa::Signature::from_slice($octets);
+        matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_prehash($digest, &signature).is_ok())
+    }};
+}
+
 impl Key {
     pub(super) fn new(jwk: Jwk) -> Self {
         Key { jwk, parsed: std::array::from_fn(|_| OnceLock::new()) }
@@ -67,16 +77,67 @@ impl Key {
         let Ok(key) = RsaPublicKey::new(BigUint::from_bytes_be(n), BigUint::from_bytes_be(e)) else {
             return false;
         };
-        let (digest, pkcs1, pss) = match primitive.hash() {
-            Hash::Sha256 => (Sha256::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha256>(), Pss::new::<Sha256>()),
-            Hash::Sha384 => (Sha384::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha384>(), Pss::new::<Sha384>()),
-            Hash::Sha512 => (Sha512::digest(input).to_vec(), Pkcs1v15Sign::new::<Sha512>(), Pss::new::<Sha512>()),
+        let digest = digest(primitive.hash(), input);
+        let (pkcs1, pss) = match primitive.hash() {
+            Hash::Sha256 => (Pkcs1v15Sign::new::<Sha256>(), Pss::new::<Sha256>()),
+            Hash::Sha384 => (Pkcs1v15Sign::new::<Sha384>(), Pss::new::<Sha384>()),
+            Hash::Sha512 => (Pkcs1v15Sign::new::<Sha512>(), Pss::new::<Sha512>()),
         };
         match primitive.family() {
             Family::RsaPkcs1 => key.verify(pkcs1, &digest, octets).is_ok(),
             Family::RsaPss => key.verify(pss, &digest, octets).is_ok(),
             Family::Hmac | Family::Ecdsa | Family::EdDsa => false,
         }
+    }
+
+    /// The same on the curve of the key, where the algorithm is for another: of the algorithm only the hash counts.
+    pub(super) fn verifies_on_its_curve(&self, primitive: Primitive, input: &[u8], octets: &[u8]) -> bool {
+        let digest = digest(primitive.hash(), input);
+        match &self.jwk.material {
+            Material::Ec { crv, x, y } => {
+                let point = [&[4], x.as_slice(), y].concat();
+                match crv.as_str() {
+                    "P-256" => ecdsa_verifies!(p256, &point, &digest, octets),
+                    "P-384" => ecdsa_verifies!(p384, &point, &digest, octets),
+                    "P-521" => ecdsa_verifies!(p521, &point, &digest, octets),
+                    _ => ecdsa_verifies!(k256, &point, &digest, octets),
+                }
+            }
+            Material::Okp { x, .. } => signature::ParsedPublicKey::new(&signature::ED25519, x)
+                .is_ok_and(|key| key.verify_sig(input, octets).is_ok()),
+            Material::Rsa { .. } | Material::Oct { .. } => false,
+        }
+    }
+
+    /// The public key as `ssh-keygen` writes it, without a comment: RFC 4253 section 6.6, RFC 5656 section 3.1, RFC 8709
+    /// section 4. `None` for a secret, and for a curve that has no name there.
+    pub(super) fn openssh_line(&self) -> Option<String> {
+        let field = |octets: &[u8]| {
+            let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+            [length.to_be_bytes().as_slice(), octets].concat()
+        };
+        // RFC 4251 section 5: a number whose first bit is set would be negative without a zero before it.
+        let number = |octets: &[u8]| match octets.first() {
+            Some(first) if *first >= 0x80 => field(&[&[0], octets].concat()),
+            _ => field(octets),
+        };
+        let (name, rest) = match &self.jwk.material {
+            Material::Rsa { n, e } => ("ssh-rsa".to_owned(), [number(e), number(n)].concat()),
+            Material::Ec { crv, x, y } => {
+                let curve = match crv.as_str() {
+                    "P-256" => "nistp256",
+                    "P-384" => "nistp384",
+                    "P-521" => "nistp521",
+                    _ => return None,
+                };
+                let point = [&[4], x.as_slice(), y].concat();
+                (format!("ecdsa-sha2-{curve}"), [field(curve.as_bytes()), field(&point)].concat())
+            }
+            Material::Okp { x, .. } => ("ssh-ed25519".to_owned(), field(x)),
+            Material::Oct { .. } => return None,
+        };
+        let blob = [field(name.as_bytes()), rest].concat();
+        Some(format!("{name} {}", encode_base64(&blob)))
     }
 
     /// The public key as PEM with a final newline (RFC 7468 section 13); `None` for a secret or what is no key.
@@ -113,6 +174,14 @@ impl Key {
 /// HMAC under a secret that is not in the policy.
 pub(super) fn hmac_verifies(primitive: Primitive, secret: &[u8], input: &[u8], octets: &[u8]) -> bool {
     hmac::verify(&hmac::Key::new(hmac_of(primitive.hash()), secret), input, octets).is_ok()
+}
+
+fn digest(hash: Hash, input: &[u8]) -> Vec<u8> {
+    match hash {
+        Hash::Sha256 => Sha256::digest(input).to_vec(),
+        Hash::Sha384 => Sha384::digest(input).to_vec(),
+        Hash::Sha512 => Sha512::digest(input).to_vec(),
+    }
 }
 
 fn hash_bits(hash: Hash) -> usize {

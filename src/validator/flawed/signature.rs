@@ -1,11 +1,13 @@
 //! Who signed: the keys that are tried, what is asked of each, and whether the signature is by it.
 
+use super::issuer::{is_in_every_object, key_of_the_subject};
 use super::key::{self, Key};
 use super::read::Jws;
-use super::trust::{Claimed, Trust, tenant_claim};
+use super::trust::{Claimed, Trust, name_within, tenant_claim};
 use super::{Flaw, Flawed, Refusal};
-use crate::jose::{Family, Jwk, NumericDate, Primitive};
+use crate::jose::{Family, Jwk, Material, NumericDate, Primitive};
 use crate::policy::{TENANT_PLACE, TrustPolicy, TrustedIssuer, tenant_in};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -28,11 +30,12 @@ impl Flawed {
                 Err(because) => refusal = because,
             }
         }
-        let unknown = jws.kid().is_some_and(|kid| candidates.iter().all(|key| key.jwk.kid.as_deref() != Some(kid)));
-        if self.flaw == Some(Flaw::LookupByKidEmptySecret)
-            && unknown
+        if self.flaw == Some(Flaw::EmptySetLetsPass) && candidates.is_empty() {
+            return Ok(None);
+        }
+        if self.finds_an_empty_secret(claimed, &candidates, jws.kid())
             && primitive == Primitive::HS256
-            && lists_permit(&trust.policy, claimed.issuer, primitive)
+            && self.lists_permit(&trust.policy, claimed.issuer, primitive)
             && key::hmac_verifies(primitive, &[], &jws.signing_input, &jws.signature)
         {
             return Ok(None);
@@ -40,14 +43,34 @@ impl Flawed {
         Err(refusal)
     }
 
+    /// Whether a lookup that found no key hands out an empty secret.
+    fn finds_an_empty_secret(&self, claimed: &Claimed<'_>, candidates: &[Arc<Key>], kid: Option<&str>) -> bool {
+        match self.flaw {
+            Some(Flaw::LookupByKidEmptySecret) => {
+                kid.is_some_and(|kid| candidates.iter().all(|key| key.jwk.kid.as_deref() != Some(kid)))
+            }
+            Some(Flaw::PrototypeNames) => is_in_every_object(&claimed.name) || kid.is_some_and(is_in_every_object),
+            _ => false,
+        }
+    }
+
+    /// A key that the token itself brings, for flaws that verify with it.
+    fn carried(&self, jws: &Jws) -> Option<Arc<Key>> {
+        let jwk = match self.flaw? {
+            Flaw::EmbeddedJwkTrusted => Jwk::deserialize(jws.header.get("jwk")?).ok(),
+            Flaw::ConfirmationKeyTrusted => Jwk::deserialize(jws.claims.get("cnf")?.get("jwk")?).ok(),
+            Flaw::SelfIssuedTrusted => key_of_the_subject(&jws.claims),
+            _ => None,
+        };
+        jwk.map(|jwk| Arc::new(Key::new(jwk)))
+    }
+
     /// The keys to try: those of the claimed issuer, by `kid` where it names one of them.
     fn candidates(&self, trust: &Trust, claimed: &Claimed<'_>, jws: &Jws) -> Vec<Arc<Key>> {
         let kid = jws.kid();
-        if self.flaw == Some(Flaw::EmbeddedJwkTrusted)
-            && let Some(embedded) = jws.header.get("jwk")
-            && let Ok(jwk) = serde_json::from_value::<Jwk>(embedded.clone())
-        {
-            return vec![Arc::new(Key::new(jwk))];
+        let carried = self.carried(jws);
+        if let (Some(Flaw::EmbeddedJwkTrusted), Some(key)) = (self.flaw, &carried) {
+            return vec![Arc::clone(key)];
         }
         if self.flaw == Some(Flaw::SignatureOnlyOverMergedKeys) {
             return trust.own.iter().flatten().chain(&trust.converged).cloned().collect();
@@ -55,11 +78,23 @@ impl Flawed {
         let is_named = |key: &Key| kid.is_some() && key.jwk.kid.as_deref() == kid;
         let by_kid = self.flaw == Some(Flaw::ConvergedByKid);
         let belongs = |key: &Key| self.belongs(key, claimed, &jws.claims) || (by_kid && is_named(key));
-        let own: Vec<_> = claimed.own.iter().chain(trust.converged.iter().filter(|key| belongs(key))).collect();
+        let own = claimed.own.iter().chain(self.of_shorter_names(trust, claimed));
+        let own: Vec<_> = own.chain(trust.converged.iter().filter(|key| belongs(key))).collect();
         let any_named = own.iter().any(|key| is_named(key));
         let own = own.into_iter().filter(|key| !any_named || is_named(key));
         let cached = kid.and_then(|kid| self.cache.get(kid));
-        cached.into_iter().chain(own).cloned().collect()
+        carried.iter().chain(cached).chain(own).cloned().collect()
+    }
+
+    /// Keys of the other issuers with whose names the claimed one's begins; none but with [`Flaw::KeysByIssuerPrefix`].
+    fn of_shorter_names<'t>(&self, trust: &'t Trust, claimed: &Claimed<'_>) -> impl Iterator<Item = &'t Arc<Key>> {
+        let begins = |issuer: &TrustedIssuer| {
+            self.flaw == Some(Flaw::KeysByIssuerPrefix)
+                && issuer.issuer != claimed.issuer.issuer
+                && name_within(&issuer.issuer, &claimed.name, false).is_some()
+        };
+        let issuers = trust.policy.issuers.iter().zip(&trust.own);
+        issuers.filter(move |(issuer, _)| begins(issuer)).flat_map(|(_, own)| own)
     }
 
     /// Whether a key of the converged set names this issuer, once the tenant is put into its template.
@@ -67,6 +102,11 @@ impl Flawed {
         let Some(owner) = key.jwk.issuer.as_deref() else {
             return self.flaw == Some(Flaw::KeyIssuerCheckPassesWithoutIssuer);
         };
+        match self.flaw {
+            Some(Flaw::BlankKeyIssuerPasses) if owner.trim().is_empty() => return true,
+            Some(Flaw::KeysByIssuerPrefix) if name_within(owner, &claimed.name, false).is_some() => return true,
+            _ => {}
+        }
         if !owner.contains(TENANT_PLACE) {
             return owner == claimed.name;
         }
@@ -89,11 +129,11 @@ impl Flawed {
     ) -> Result<(), Refusal> {
         let jwk = &key.jwk;
         if !self.takes_public_text(key, primitive) {
-            if !jwk.material.fits(primitive) {
+            if !jwk.material.fits(primitive) && !self.takes_any_curve(key, primitive) {
                 return Err("the key does not have this algorithm");
             }
             let from_header = self.flaw == Some(Flaw::AlgorithmFromHeader);
-            if !from_header && !lists_permit(policy, claimed.issuer, primitive) {
+            if !from_header && !self.lists_permit(policy, claimed.issuer, primitive) {
                 return Err("the algorithm is not permitted");
             }
             let own = jwk.alg.as_deref().is_none_or(|alg| alg == primitive.name());
@@ -127,9 +167,42 @@ impl Flawed {
         Ok(())
     }
 
+    /// Whether policy and issuer permit the algorithm; an issuer's list narrows the policy's.
+    fn lists_permit(&self, policy: &TrustPolicy, issuer: &TrustedIssuer, primitive: Primitive) -> bool {
+        let permits = |list: &Vec<String>| {
+            list.iter().any(|name| name == primitive.name())
+                || (list.is_empty() && self.flaw == Some(Flaw::EmptyAlgorithmsPermitAll))
+        };
+        let pooled = self.flaw == Some(Flaw::AlgorithmsPooled);
+        let by_issuer = |issuer: &TrustedIssuer| issuer.algorithms.as_ref().is_none_or(permits);
+        policy.algorithms.as_ref().is_none_or(permits)
+            && (by_issuer(issuer) || (pooled && policy.issuers.iter().any(by_issuer)))
+    }
+
     /// Whether the key's public text is to be the secret of an HMAC.
     fn takes_public_text(&self, key: &Key, primitive: Primitive) -> bool {
-        self.flaw == Some(Flaw::HmacOverPublicPem) && primitive.family() == Family::Hmac && !key.is_secret()
+        let takes =
+            matches!(self.flaw, Some(Flaw::HmacOverPublicPem | Flaw::HmacOverJwkText | Flaw::HmacOverOpensshLine));
+        takes && primitive.family() == Family::Hmac && !key.is_secret()
+    }
+
+    /// That text.
+    fn public_text(&self, key: &Key) -> Option<String> {
+        match self.flaw? {
+            Flaw::HmacOverPublicPem => key.spki_pem(),
+            Flaw::HmacOverJwkText => serde_json::to_string(&key.jwk).ok(),
+            Flaw::HmacOverOpensshLine => key.openssh_line(),
+            _ => None,
+        }
+    }
+
+    /// Whether the key is to be used on its own curve, though the algorithm is for another.
+    fn takes_any_curve(&self, key: &Key, primitive: Primitive) -> bool {
+        let kind = matches!(
+            (&key.jwk.material, primitive.family()),
+            (Material::Ec { .. }, Family::Ecdsa) | (Material::Okp { .. }, Family::EdDsa)
+        );
+        self.flaw == Some(Flaw::CurveNotCompared) && kind
     }
 
     fn is_signed_by(&self, key: &Key, primitive: Primitive, jws: &Jws) -> bool {
@@ -139,8 +212,11 @@ impl Flawed {
             _ => {}
         }
         let verifies = |input: &[u8]| match self.flaw {
-            Some(Flaw::HmacOverPublicPem) if self.takes_public_text(key, primitive) => {
-                key.spki_pem().is_some_and(|pem| key::hmac_verifies(primitive, pem.as_bytes(), input, &jws.signature))
+            Some(_) if self.takes_public_text(key, primitive) => self
+                .public_text(key)
+                .is_some_and(|text| key::hmac_verifies(primitive, text.as_bytes(), input, &jws.signature)),
+            Some(_) if self.takes_any_curve(key, primitive) && !key.jwk.material.fits(primitive) => {
+                key.verifies_on_its_curve(primitive, input, &jws.signature)
             }
             Some(Flaw::ShortKeysAccepted) if !key.is_long_enough(primitive) => {
                 key.verifies_at_any_length(primitive, input, &jws.signature)
@@ -149,10 +225,4 @@ impl Flawed {
         };
         verifies(&jws.signing_input) || jws.respelled_input.as_deref().is_some_and(verifies)
     }
-}
-
-/// Whether policy and issuer permit the algorithm; an issuer's list narrows the policy's.
-fn lists_permit(policy: &TrustPolicy, issuer: &TrustedIssuer, primitive: Primitive) -> bool {
-    let mut lists = policy.algorithms.iter().chain(&issuer.algorithms);
-    lists.all(|list| list.iter().any(|name| name == primitive.name()))
 }

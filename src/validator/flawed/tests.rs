@@ -1,11 +1,13 @@
 //! The sound pipeline accepts what is honest, and each flaw changes one answer of it.
 
+mod events;
 mod made;
 
 use super::{Flaw, Flawed, maker};
-use crate::jose::{JwkSet, Material, Serialization, Token, encode_base64url};
-use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer};
+use crate::jose::{JwkSet, Material, Serialization, Token};
+use crate::policy::{KeySource, TrustPolicy};
 use crate::validator::{Configured, Validator, Verdict};
+use events::{flip, includes};
 use made::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -183,197 +185,6 @@ fn flawed_validators_accept_honest_tokens() {
     }
 }
 
-/// Events after which the sound validator rejects the last token and the flawed one accepts it; `None` for flaws that
-/// have a test of their own.
-fn flip(flaw: Flaw) -> Option<Vec<Event>> {
-    let (a, b) = (Signer::ed("a", 1), Signer::ed("b", 2));
-    let both = policy(vec![issuer(A, &[&a]), issuer(B, &[&b])]);
-    let honest = Draft::of(A, &a, "EdDSA");
-    let only = |policy: TrustPolicy, token: Token| Some(vec![configure(policy), Present(token)]);
-    let draft = |draft: Draft| only(both.clone(), draft.sign(&a));
-    let with_key = |key: Signer, alg: &str| only(policy(vec![issuer(A, &[&key])]), Draft::of(A, &key, alg).sign(&key));
-    let with_issuer = |change: &dyn Fn(&mut TrustedIssuer), draft: &Draft| {
-        let mut issuer = issuer(A, &[&a]);
-        change(&mut issuer);
-        only(policy(vec![issuer]), draft.sign(&a))
-    };
-    let with_tenant = |tenants: Option<Vec<String>>, segment: &str, tid: &str| {
-        let issuer = TrustedIssuer { tenants, ..issuer(TEMPLATE, &[&a]) };
-        let name = format!("https://t.example/{segment}/v2.0");
-        only(policy(vec![issuer]), Draft::of(&name, &a, "EdDSA").claim("tid", json!(tid)).sign(&a))
-    };
-    let owned = |name: &str| {
-        let name = Some(name.to_owned());
-        (Signer::ed("a", 1).with(|jwk| jwk.issuer.clone_from(&name)), Signer::ed("b", 2).with(|jwk| jwk.issuer = None))
-    };
-    match flaw {
-        Flaw::AcceptAll => only(both, Token::new("?")),
-        Flaw::SignatureOnlyOverMergedKeys => only(both.clone(), Draft::of(A, &b, "EdDSA").sign(&b)),
-        Flaw::IssuerByPrefix => draft(honest.claim("iss", json!("https://a.example.evil.example"))),
-        Flaw::IssuerBySubstring => draft(honest.claim("iss", json!("https://evil.example/?https://a.example"))),
-        Flaw::IssuerSlashIgnored => draft(honest.claim("iss", json!("https://a.example/"))),
-        Flaw::IssuerCaseFolded => draft(honest.claim("iss", json!("HTTPS://A.example"))),
-        Flaw::IssuerPercentDecoded => draft(honest.claim("iss", json!("https://%61.example"))),
-        Flaw::IssuerUrlNormalised => draft(honest.claim("iss", json!("https://a.example:443"))),
-        Flaw::IssuerTrimmed => draft(honest.claim("iss", json!(" https://a.example"))),
-        Flaw::IssuerUntilNul => draft(honest.claim("iss", json!("https://a.example\0"))),
-        Flaw::IssuerByLine => draft(honest.claim("iss", json!("https://evil.example\nhttps://a.example"))),
-        Flaw::IssuerAsPattern => draft(honest.claim("iss", json!("https://a-example"))),
-        Flaw::IssuerTemplateTrusted => with_tenant(None, "{tenantid}", "t1"),
-        Flaw::IssuerFromHeader => draft(honest.header("iss", json!(A)).claim("iss", json!("https://evil.example"))),
-        Flaw::IssuerByKey => draft(honest.claim("iss", json!("https://evil.example"))),
-        Flaw::IssuerArray => draft(honest.claim("iss", json!(["https://evil.example", A]))),
-        Flaw::MissingIssuerAllowed => draft(honest.without("iss")),
-        Flaw::KeyIssuerCheckPassesWithoutIssuer => {
-            let (a, b) = owned(A);
-            only(converged(both, &[&a, &b]), Draft::of(A, &b, "EdDSA").sign(&b))
-        }
-        Flaw::ConvergedByKid => {
-            let (a, _) = owned(A);
-            only(converged(both, &[&a]), Draft::of(B, &a, "EdDSA").sign(&a))
-        }
-        Flaw::KidCacheAcrossIssuers => {
-            let other = Draft::of(B, &a, "EdDSA").sign(&a);
-            Some(vec![configure(both), Present(honest.sign(&a)), Present(other)])
-        }
-        Flaw::AcceptsNone => {
-            only(both.clone(), Token::new(format!("{}.", honest.header("alg", json!("nOnE")).input())))
-        }
-        Flaw::HmacOverPublicPem => {
-            let mut policy = policy(vec![issuer(A, &[&RSA])]);
-            policy.algorithms = texts(&["RS256"]);
-            let pem = super::Key::new(RSA.jwk.clone()).spki_pem().unwrap();
-            only(policy, Draft::of(A, &RSA, "HS256").sign(&Signer::secret("rsa", pem.as_bytes())))
-        }
-        Flaw::AlgorithmFromHeader => {
-            let mut policy = policy(vec![issuer(A, &[&RSA])]);
-            policy.algorithms = texts(&["RS256"]);
-            only(policy, Draft::of(A, &RSA, "RS512").sign(&RSA))
-        }
-        Flaw::JwkAlgIgnored => {
-            let mut issuer = issuer(A, &[&RSA]);
-            issuer.jwks.as_mut().unwrap().keys[0].alg = Some("RS256".to_owned());
-            only(policy(vec![issuer]), Draft::of(A, &RSA, "PS256").sign(&RSA))
-        }
-        Flaw::EmbeddedJwkTrusted => {
-            let evil = Signer::ed("evil", 9);
-            let jwk = serde_json::to_value(&evil.jwk).unwrap();
-            only(both.clone(), honest.header("jwk", jwk).sign(&evil))
-        }
-        Flaw::LookupByKidEmptySecret => {
-            let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
-            let empty = Signer::secret("unknown", &[]);
-            only(policy, Draft::of(A, &empty, "HS256").sign(&empty))
-        }
-        Flaw::UseEncAccepted => with_key(a.with(|jwk| jwk.key_use = Some("enc".to_owned())), "EdDSA"),
-        Flaw::KeyOpsIgnored => with_key(a.with(|jwk| jwk.key_ops = texts(&["encrypt"])), "EdDSA"),
-        Flaw::ShortKeysAccepted => with_key(Signer::short_rsa("short"), "RS256"),
-        Flaw::RefreshAppends => {
-            let rotated = policy(vec![issuer(A, &[&Signer::ed("a2", 3)])]);
-            Some(vec![configure(both), configure(rotated), Present(honest.sign(&a))])
-        }
-        Flaw::DisabledIssuerTrusted => {
-            let fewer = policy(vec![issuer(B, &[&b])]);
-            Some(vec![configure(both), configure(fewer), Present(honest.sign(&a))])
-        }
-        Flaw::LifetimeIgnored => with_key(a.with(|jwk| jwk.exp = Some(NOW)), "EdDSA"),
-        Flaw::CloudIgnored => with_key(a.with(|jwk| jwk.cloud_instance_name = Some("other".to_owned())), "EdDSA"),
-        Flaw::SubjectIgnored => with_issuer(&|issuer| issuer.subjects = texts(&["robot"]), &honest),
-        Flaw::SignerIgnored => with_issuer(&|issuer| issuer.signer = Some("s".to_owned()), &honest),
-        Flaw::TenantAllowListIgnored => with_tenant(texts(&["t1"]), "t2", "t2"),
-        Flaw::TenantCaseFolded => with_tenant(texts(&["t1"]), "t1", "T1"),
-        Flaw::TenantMismatchIgnored => with_tenant(texts(&["t1"]), "t2", "t1"),
-        Flaw::AudienceIgnored => draft(honest.claim("aud", json!("https://other.example"))),
-        Flaw::AudienceOptional => draft(honest.without("aud")),
-        Flaw::AudienceByPrefix => draft(honest.claim("aud", json!("https://mail.example.evil.example"))),
-        Flaw::AudienceSplit => draft(honest.claim("aud", json!("https://other.example https://mail.example"))),
-        Flaw::AudienceWildcard => draft(honest.claim("aud", json!("*"))),
-        Flaw::RequiredClaimsIgnored => draft(honest.without("exp")),
-        Flaw::ExpiredByAMinute => draft(honest.claim("exp", json!(NOW.0 - 59))),
-        Flaw::ExpiryIgnored => draft(honest.claim("exp", json!(1))),
-        Flaw::ExpiryInclusive => draft(honest.claim("exp", json!(NOW.0))),
-        Flaw::ReplayAccepted => {
-            let once = TrustPolicy { replay: Some(Replay::Refuse), ..both.clone() };
-            let token = honest.claim("jti", json!("t1")).sign(&a);
-            Some(vec![configure(once), Present(token.clone()), Present(token)])
-        }
-        Flaw::NotBeforeIgnored => draft(honest.claim("nbf", json!(NOW.0 + 1))),
-        Flaw::NumericStringExp => draft(honest.claim("exp", json!("1"))),
-        Flaw::OnlyWholeDatesRead => draft(honest.claim("exp", json!(1.5))),
-        Flaw::DatesIn32Bits => draft(honest.claim("nbf", json!(1_i64 << 32))),
-        Flaw::MillisecondsGuessed => draft(honest.claim("nbf", json!((NOW.0 - 100_000_000) * 1000))),
-        Flaw::TypeIgnored => draft(honest.header("typ", json!("JWT"))),
-        Flaw::CritIgnored => draft(honest.header("crit", json!(["ext"])).header("ext", json!(1))),
-        Flaw::FlattenedAccepted => {
-            let token = honest.sign(&a);
-            let parts: Vec<_> = token.as_str().unwrap().split('.').collect();
-            let json = json!({"protected": parts[0], "payload": parts[1], "signature": parts[2]});
-            only(both.clone(), Token::new(json.to_string()))
-        }
-        Flaw::FirstMemberWins => {
-            let header = encode_base64url(honest.header.to_string().as_bytes());
-            let twice = honest.claims.to_string().replacen('}', r#","iss":"https://evil.example"}"#, 1);
-            let input = format!("{header}.{}", encode_base64url(twice.as_bytes()));
-            only(both.clone(), sign_text(&input, &a, "EdDSA"))
-        }
-        Flaw::MemberNamesFolded => draft(honest.without("iss").claim("ISS", json!(A))),
-        Flaw::LaxBase64 => only(both.clone(), Token::new(format!("{}==", honest.sign(&a).as_str().unwrap()))),
-        Flaw::ReserialisedInput => {
-            let signed = honest.sign(&a);
-            let signature = signed.as_str().unwrap().rsplit('.').next().unwrap();
-            let spaced = serde_json::to_string_pretty(&honest.claims).unwrap().replace("alice", "\\u0061lice");
-            let header = encode_base64url(honest.header.to_string().as_bytes());
-            only(both.clone(), Token::new(format!("{header}.{}.{signature}", encode_base64url(spaced.as_bytes()))))
-        }
-        Flaw::SignatureNotVerified => only(both.clone(), Token::new(format!("{}.AAAA", honest.input()))),
-        Flaw::UnsignedIfEmpty => only(both.clone(), Token::new(format!("{}.", honest.input()))),
-        Flaw::RejectAll
-        | Flaw::LeewayWraps
-        | Flaw::RefusesNoKid
-        | Flaw::RefusesPs256
-        | Flaw::SubjectFromUsername
-        | Flaw::SwapsSubject
-        | Flaw::PanicsOnUnknownIssuer
-        | Flaw::HangsOnExpired
-        | Flaw::PrintsSecret => None,
-    }
-}
-
-/// Whether the first mistake includes the second, or gives no answer that could be compared.
-fn includes(greater: Flaw, flaw: Flaw) -> bool {
-    match greater {
-        Flaw::AcceptAll | Flaw::SignatureNotVerified | Flaw::HangsOnExpired | Flaw::PanicsOnUnknownIssuer => true,
-        Flaw::AlgorithmFromHeader => flaw == Flaw::JwkAlgIgnored,
-        Flaw::AudienceIgnored => {
-            matches!(flaw, Flaw::AudienceByPrefix | Flaw::AudienceSplit | Flaw::AudienceWildcard)
-        }
-        Flaw::ConvergedByKid => flaw == Flaw::KeyIssuerCheckPassesWithoutIssuer,
-        Flaw::ExpiredByAMinute => flaw == Flaw::ExpiryInclusive,
-        Flaw::ExpiryIgnored => {
-            matches!(flaw, Flaw::ExpiredByAMinute | Flaw::ExpiryInclusive | Flaw::NumericStringExp)
-                || flaw == Flaw::OnlyWholeDatesRead
-        }
-        Flaw::IssuerByPrefix => {
-            matches!(flaw, Flaw::IssuerSlashIgnored | Flaw::IssuerUrlNormalised | Flaw::IssuerUntilNul)
-        }
-        // Whatever the name, the key has an issuer.
-        Flaw::IssuerByKey => {
-            flaw.name().starts_with("issuer-") || matches!(flaw, Flaw::DisabledIssuerTrusted | Flaw::FirstMemberWins)
-        }
-        Flaw::IssuerBySubstring => {
-            matches!(flaw, Flaw::IssuerByPrefix | Flaw::IssuerTrimmed | Flaw::IssuerByLine)
-                || includes(Flaw::IssuerByPrefix, flaw)
-        }
-        Flaw::IssuerUrlNormalised => flaw == Flaw::IssuerSlashIgnored,
-        Flaw::MissingIssuerAllowed => flaw == Flaw::MemberNamesFolded,
-        Flaw::NotBeforeIgnored => matches!(flaw, Flaw::DatesIn32Bits | Flaw::MillisecondsGuessed),
-        Flaw::SignatureOnlyOverMergedKeys => {
-            matches!(flaw, Flaw::ConvergedByKid | Flaw::KeyIssuerCheckPassesWithoutIssuer | Flaw::KidCacheAcrossIssuers)
-        }
-        _ => false,
-    }
-}
-
 #[test]
 fn each_flaw_accepts_what_no_other_does() {
     for flaw in Flaw::ALL.iter().copied() {
@@ -404,6 +215,21 @@ fn refusals_and_faults_are_where_they_should_be() {
     let verdict = run(Some(Flaw::SubjectFromUsername), &[policy(), Present(named)]);
     assert!(matches!(verdict, Verdict::Accept { identity: Some(who), .. } if who.sub.as_deref() == Some("bob")));
 
+    let b = Signer::ed("b", 2);
+    let both = || configure(self::policy(vec![issuer(A, &[&a]), issuer(B, &[&b])]));
+    let namesake = Draft::of(B, &b, "EdDSA").sign(&b);
+    let identity = |flaw| match run(flaw, &[both(), Present(honest.sign(&a)), Present(namesake.clone())]) {
+        Verdict::Accept { identity: Some(who), .. } => (who.iss.unwrap(), who.sub.unwrap()),
+        verdict => panic!("{verdict:?}"),
+    };
+    assert_eq!(identity(None), (B.to_owned(), "alice".to_owned()));
+    assert_eq!(identity(Some(Flaw::IdentityBySubject)), (A.to_owned(), "alice".to_owned()));
+
+    let mut unread = self::policy(vec![issuer(A, &[&a])]);
+    unread.issuers[0].jwks.as_mut().unwrap().strays.push(json!({"kty": "MEGOLM"}));
+    assert_accepted(None, &[configure(unread.clone()), Present(honest.sign(&a))]);
+    assert!(!run(Some(Flaw::OneBadKeyDropsAll), &[configure(unread), Present(honest.sign(&a))]).accepted());
+
     let endless = TrustPolicy { leeway: Some(u64::MAX), ..self::policy(vec![issuer(A, &[&a])]) };
     assert!(
         run(None, &[configure(endless.clone()), Present(honest.clone().claim("exp", json!(1)).sign(&a))]).accepted()
@@ -431,4 +257,19 @@ fn the_pem_text_is_what_others_write() {
     for signer in [Signer::ec("ec"), Signer::ed("ed", 1)] {
         assert!(super::Key::new(signer.jwk).spki_pem().unwrap().ends_with("-----END PUBLIC KEY-----\n"));
     }
+}
+
+#[test]
+fn the_openssh_line_is_what_others_write() {
+    // RFC 8037 appendix A.2 as RFC 8709 section 4 writes it.
+    let x = crate::jose::decode_base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+    let line = |material| super::Key::new(crate::jose::Jwk::new(material)).openssh_line();
+    assert_eq!(
+        line(Material::Okp { crv: "Ed25519".to_owned(), x }).unwrap(),
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+    );
+    assert!(line(RSA.jwk.material.clone()).unwrap().starts_with("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ"));
+    let curve = line(Signer::ec("ec").jwk.material).unwrap();
+    assert!(curve.starts_with("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBB"), "{curve}");
+    assert_eq!(line(Material::Oct { k: SECRET.to_vec() }), None);
 }

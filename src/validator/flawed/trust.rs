@@ -57,6 +57,16 @@ impl Trust {
     }
 }
 
+/// Takes every key out of a set in which the flaw cannot read one.
+pub(super) fn drop_unread(flaw: Option<Flaw>, policy: &mut TrustPolicy) {
+    if flaw == Some(Flaw::OneBadKeyDropsAll) {
+        let own = policy.issuers.iter_mut().flat_map(|issuer| &mut issuer.jwks);
+        for set in own.chain(&mut policy.converged_jwks).filter(|set| !set.strays.is_empty()) {
+            set.keys.clear();
+        }
+    }
+}
+
 /// Whatever the flaw does not forget when trust changes; without a flaw that is nothing.
 pub(super) fn carry_over(flaw: Option<Flaw>, before: TrustPolicy, policy: &mut TrustPolicy) {
     if flaw == Some(Flaw::RefreshAppends) {
