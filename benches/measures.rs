@@ -9,7 +9,7 @@ use wrongkey::campaign::{Case, Examiner, Outcome, Phase, Plan, Progress, Selecti
 use wrongkey::clock;
 use wrongkey::finding::Kind;
 use wrongkey::forge::{Forge, Move};
-use wrongkey::generate::{Atlas, seeded};
+use wrongkey::generate::{Atlas, Core, EXHAUSTIVE_WORLDS, Exhaustive, seeded};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::Scenario;
 use wrongkey::validator::recipe::recipes;
@@ -23,6 +23,16 @@ const PATIENCE: u64 = 100_000;
 /// Signatures made for each algorithm.
 const SIGNATURES: u32 = 64;
 
+/// By the names under which `cargo bench --bench measures -- NAME…` takes some of them.
+const MEASURES: [(&str, fn()); 6] = [
+    ("command", the_command),
+    ("exhaustive", exhaustive),
+    ("campaigns", campaigns),
+    ("split", split),
+    ("signatures", signatures),
+    ("search", random_search),
+];
+
 fn main() {
     // `cargo test --benches` and `--all-targets` run this program too, without the argument that `cargo bench` gives.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -32,15 +42,20 @@ fn main() {
         "one core, catalogue of this version, {} build\n",
         if cfg!(debug_assertions) { "debug" } else { "release" }
     );
-    the_command();
-    campaigns();
-    split();
-    signatures();
-    random_search();
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (name, measure) in MEASURES {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            measure();
+        }
+    }
 }
 
 fn worlds() -> Vec<Arc<World>> {
     World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect()
+}
+
+fn worlds_of(names: &[&str]) -> Vec<Arc<World>> {
+    worlds().into_iter().filter(|world| names.contains(&world.name.as_str())).collect()
 }
 
 fn validators() -> Vec<(&'static str, Maker)> {
@@ -59,32 +74,84 @@ fn maker(name: &str) -> Maker {
 fn the_command() {
     let names: Vec<_> = validators().into_iter().map(|(name, _)| name).collect();
     for arguments in [&[][..], &names] {
-        let out = std::env::temp_dir().join(format!("wrongkey-measures-{}", std::process::id()));
-        let start = clock::instant();
-        let child = Command::new(env!("CARGO_BIN_EXE_wrongkey"))
-            .arg("test")
-            .args(arguments)
-            .args(["--jobs", "1", "--exit-zero", "--out"])
-            .arg(&out)
-            .stdout(Stdio::null())
-            .spawn();
-        let Ok(mut child) = child else { return println!("`wrongkey test` does not start") };
-        let mut peak = None;
-        let status = loop {
-            peak = peak_memory(child.id()).or(peak);
-            match child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(1)),
-                Ok(Some(status)) => break status.to_string(),
-                Err(error) => break error.to_string(),
-            }
-        };
-        let took = start.elapsed();
-        let peak = peak.map_or_else(|| "unknown".to_owned(), |kilobytes| format!("{:.1} MB", kilobytes / 1024.0));
-        println!("wrongkey test {} --jobs 1: {}, peak memory {peak} ({status})", arguments.join(" "), seconds(took));
-        // Ours, in the temporary folder; a file that stays behind does no harm.
-        let _ = std::fs::remove_dir_all(&out);
+        if let Some(ran) = wrongkey_test(arguments, "1") {
+            println!("wrongkey test {} --jobs 1: {ran}", arguments.join(" "));
+        }
     }
     println!("  target: under 3 s, under 100 MB\n");
+}
+
+/// The exhaustive core as `.ci/run` has it: how long it takes with one worker and with two, and how much it holds at most; and
+/// how much it holds for one relying party of a world, and for all four.
+fn exhaustive() {
+    let core = Exhaustive::of(&worlds_of(&EXHAUSTIVE_WORLDS), |_| true);
+    let tokens: usize = core.cores().iter().map(Core::distinct_tokens).sum();
+    println!("exhaustive core: {tokens} distinct tokens, presented {} times to each validator", core.len());
+    let arguments = ["reference", "jsonwebtoken", "--exhaustive"];
+    let [one, two] = ["1", "2"].map(|jobs| {
+        let ran = wrongkey_test(&arguments, jobs)?;
+        println!("  wrongkey test {} --jobs {jobs}: {ran}", arguments.join(" "));
+        Some(ran.took)
+    });
+    if let Some((one, two)) = one.zip(two) {
+        println!("  two workers for one: {:.2} times the speed", one.as_secs_f64() / two.as_secs_f64());
+    }
+    println!("  target: under 60 s with two workers on two cores, under 200 MB, at least 1.7 times the speed");
+    let world = ["reference", "jsonwebtoken", "--exhaustive", "--world", "multi-tenant"];
+    let of_one = [&world[..], &["--party", "open-market"]].concat();
+    for (arguments, wanted) in [(&of_one[..], "open-market"), (&world[..], "")] {
+        let core =
+            Exhaustive::of(&worlds_of(&["multi-tenant"]), |site| wanted.is_empty() || site.party.alias == wanted);
+        if let Some(ran) = wrongkey_test(arguments, "2") {
+            println!("  {} presentations, wrongkey test {}: {ran}", core.len(), arguments.join(" "));
+        }
+    }
+    println!("  target: the memory is that of a part\n");
+}
+
+/// A run of the program.
+struct Ran {
+    took: Duration,
+    /// In MB, where the system tells.
+    peak: Option<f64>,
+    status: String,
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let peak = self.peak.map_or_else(|| "unknown".to_owned(), |peak| format!("{peak:.1} MB"));
+        write!(f, "{}, peak memory {peak} ({})", seconds(self.took), self.status)
+    }
+}
+
+/// `wrongkey test` with these arguments and so many workers; `None`, and a line that says so, where it does not start.
+fn wrongkey_test(arguments: &[&str], jobs: &str) -> Option<Ran> {
+    let out = std::env::temp_dir().join(format!("wrongkey-measures-{}", std::process::id()));
+    let start = clock::instant();
+    let child = Command::new(env!("CARGO_BIN_EXE_wrongkey"))
+        .arg("test")
+        .args(arguments)
+        .args(["--jobs", jobs, "--exit-zero", "--out"])
+        .arg(&out)
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        println!("`wrongkey test` does not start");
+        return None;
+    };
+    let mut peak = None;
+    let status = loop {
+        peak = peak_memory(child.id()).or(peak);
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(Duration::from_millis(1)),
+            Ok(Some(status)) => break status.to_string(),
+            Err(error) => break error.to_string(),
+        }
+    };
+    let ran = Ran { took: since(start), peak: peak.map(|kilobytes| kilobytes / 1024.0), status };
+    // Ours, in the temporary folder; a file that stays behind does no harm.
+    let _ = std::fs::remove_dir_all(&out);
+    Some(ran)
 }
 
 /// The most kilobytes that a process has held so far, where the system tells.

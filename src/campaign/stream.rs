@@ -233,6 +233,14 @@ impl Stream {
         }
     }
 
+    /// What the token of the scenario at an index says, in the exhaustive core.
+    pub(super) fn content_of(&self, index: usize) -> Option<u64> {
+        match self.place(index) {
+            Place::Exhaustive(number) => Some(self.exhaustive.content_of(number)),
+            Place::Fixed(_) | Place::Drawn(_) => None,
+        }
+    }
+
     /// How many scenarios of the campaign stand before this one.
     pub(super) fn number_in_all(&self, index: usize) -> u64 {
         self.generation.as_ref().map_or(0, |generation| generation.before) + index as u64

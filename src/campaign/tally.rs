@@ -136,6 +136,10 @@ pub struct CoreTally {
     pub seen: ClassTally,
     /// Per rule.
     pub rules: BTreeMap<Rule, RuleTally>,
+    /// Per rule the tokens that broke it alone, by short digests of what they say: one token counts once, however often it is
+    /// shown.
+    #[serde(skip)]
+    pub distinct: BTreeMap<Rule, BTreeSet<u64>>,
 }
 
 /// One field of the signer by claimed issuer matrix.
@@ -235,6 +239,7 @@ impl Tally {
             core.seen.count(case);
             if let Some(rule) = case.expectation.alone() {
                 core.rules.entry(rule).or_default().count(case);
+                core.distinct.entry(rule).or_default().extend(plan.stream.content_of(*index));
             }
         }
         self.count_matrix(case);
@@ -275,6 +280,9 @@ impl Tally {
             own.seen.merge(counts.seen);
             for (rule, counts) in counts.rules {
                 own.rules.entry(rule).or_default().merge(counts);
+            }
+            for (rule, mut tokens) in counts.distinct {
+                own.distinct.entry(rule).or_default().append(&mut tokens);
             }
         }
         for (world, cells) in later.matrix {

@@ -20,15 +20,26 @@ pub(super) const TWIN: u64 = 1 << 63;
 
 /// A bench older than this by its clock, in seconds, is put away when a newer one of its world is made: time goes on only
 /// where a validator reads the machine's clock.
-const STALE: i64 = 60;
+const STALE: i64 = 10;
 
 /// The benches of a campaign.
 #[derive(Debug, Default)]
 pub(super) struct Workshop {
     benches: Mutex<BTreeMap<(String, NumericDate), Arc<Bench>>>,
+    present: Mutex<Option<NumericDate>>,
 }
 
 impl Workshop {
+    /// The time for which all workers forge whose validators read the machine's clock: at most so many seconds ago. Were each
+    /// to take its own second, nothing of what another has made would serve it.
+    pub(super) fn present(&self, now: NumericDate, drift: i64) -> NumericDate {
+        let mut present = lock(&self.present);
+        match *present {
+            Some(known) if (now.0 - known.0).abs() <= drift => known,
+            _ => *present.insert(now),
+        }
+    }
+
     /// The bench for a world at a time.
     pub(super) fn bench(&self, world: &Arc<World>, calendar: Calendar) -> Arc<Bench> {
         let mut benches = lock(&self.benches);

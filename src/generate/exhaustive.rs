@@ -16,7 +16,7 @@ use crate::scenario::{Scenario, Step};
 use crate::world::{Party, Publication, World};
 use axes::{AUDIENCES, Alg, KIDS, STATUSES, Status, TENANTS, reach, status_of_keys};
 use group::{Group, Signer};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// The worlds that the exhaustive core takes unless others are chosen.
@@ -111,6 +111,18 @@ impl Exhaustive {
         (core.groups[block.group].token + inner) as u64
     }
 
+    /// A digest of what the token of the scenario at an index says: that of two tokens is the same where they are the same
+    /// octets but for what keeps each of them fresh.
+    ///
+    /// # Panics
+    /// Where there are not that many.
+    #[must_use]
+    pub fn content_of(&self, index: usize) -> u64 {
+        let core = self.core_at(index);
+        let (block, inner) = core.place(index - core.first);
+        core.groups[block.group].content(inner, core.wait(block))
+    }
+
     fn core_at(&self, index: usize) -> &Core {
         assert!(index < self.len(), "{index} of {} scenarios", self.len());
         &self.cores[self.cores.partition_point(|core| core.first <= index) - 1]
@@ -202,42 +214,23 @@ impl Core {
     /// How many tokens differ in more than what keeps them fresh. Relying parties are shown tokens of their own; those of two
     /// parties are the same where both are dressed alike.
     fn distinct(&self) -> usize {
-        let mut alike: BTreeMap<String, Vec<(usize, bool)>> = BTreeMap::new();
-        for (index, group) in self.groups.iter().enumerate() {
-            let waits = self.world.parties[group.party].jwks_max_age.is_some_and(|age| age > 0);
-            let changed = self.blocks.iter().any(|block| block.group == index && block.status != Status::AsPublished);
-            let dress = group.dress(&self.world);
-            // After a wait the times in the token are later ones.
-            if waits && changed {
-                alike
-                    .entry(format!("{dress} later {:?}", self.world.parties[group.party].jwks_max_age))
-                    .or_default()
-                    .push((index, true));
+        let mut counted = HashSet::new();
+        let mut seen = HashSet::new();
+        for block in &self.blocks {
+            // Neither the key source nor what has become of the key changes a token, but for when it is made.
+            let later = self.wait(block);
+            if counted.insert((block.group, later, block.status == Status::AsPublished)) {
+                let group = &self.groups[block.group];
+                seen.extend((0..group.len_in(block.status)).map(|number| group.content(number, later)));
             }
-            alike.entry(dress).or_default().push((index, false));
         }
-        let mut tokens = 0;
-        for groups in alike.into_values() {
-            let mut names = HashMap::new();
-            let mut seen = HashSet::new();
-            for (index, signed_only) in groups {
-                let said = self.groups[index].said(&self.world, signed_only).map(|list| {
-                    let intern = |text: String| {
-                        let next = names.len();
-                        *names.entry(text).or_insert(next)
-                    };
-                    list.into_iter().map(intern).collect::<Vec<usize>>()
-                });
-                let [forms, tenants, audiences] = &said;
-                for form in forms {
-                    for tenant in tenants {
-                        seen.extend(audiences.iter().map(|audience| (*form, *tenant, *audience)));
-                    }
-                }
-            }
-            tokens += seen.len();
-        }
-        tokens
+        seen.len()
+    }
+
+    /// For how long the party goes on with what it was told, where something has changed: the token is made after that.
+    fn wait(&self, block: &Block) -> Option<u64> {
+        let max_age = self.world.parties[self.groups[block.group].party].jwks_max_age;
+        max_age.filter(|&age| age > 0 && block.status != Status::AsPublished)
     }
 
     /// The world.

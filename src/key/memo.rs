@@ -31,16 +31,19 @@ pub struct Ledger {
     pub signing: Duration,
 }
 
-/// By key, algorithm and digest of the input. What is asked for again moves from the old half to the young one, and a full
+/// Half of a digest of key, algorithm and input: nobody looks for two that are alike.
+type Name = [u8; 16];
+
+/// By key, algorithm and input. What is asked for again moves from the old half to the young one, and a full
 /// young half becomes the old one, so that what is in use stays.
 #[derive(Default)]
 struct Signatures {
-    young: HashMap<[u8; 32], Signature>,
-    old: HashMap<[u8; 32], Signature>,
+    young: HashMap<Name, Signature>,
+    old: HashMap<Name, Signature>,
 }
 
 impl Signatures {
-    fn get(&mut self, at: &[u8; 32]) -> Option<Signature> {
+    fn get(&mut self, at: &Name) -> Option<Signature> {
         if let Some(known) = self.young.get(at) {
             return Some(known.clone());
         }
@@ -49,7 +52,7 @@ impl Signatures {
         Some(known)
     }
 
-    fn insert(&mut self, at: [u8; 32], signature: Signature) {
+    fn insert(&mut self, at: Name, signature: Signature) {
         if self.young.len() >= Memo::BOUND / 2 {
             self.old = std::mem::take(&mut self.young);
         }
@@ -81,7 +84,8 @@ impl Memo {
         digest.update(key.digest());
         digest.update(primitive.name());
         digest.update(input);
-        let at: [u8; 32] = digest.finalize().into();
+        let (mut at, digest) = (Name::default(), digest.finalize());
+        at.copy_from_slice(&digest[..16]);
         if let Some(known) = self.lock().get(&at) {
             self.known.fetch_add(1, Ordering::Relaxed);
             return Ok(known);
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn it_stays_within_its_bound_and_keeps_what_is_in_use() {
         let mut signatures = Signatures::default();
-        let at = |number: usize| -> [u8; 32] { Sha256::digest(number.to_be_bytes()).into() };
+        let at = |number: usize| -> Name { (number as u128).to_be_bytes() };
         let signature = Signature { octets: Vec::new(), mirror: None };
         signatures.insert(at(0), signature.clone());
         for number in 1..Memo::BOUND * 3 {

@@ -1,10 +1,10 @@
 //! What the exhaustive core was, and what was seen of it, world by world.
 
-use crate::campaign::{CoreTally, Tally};
+use crate::campaign::{CoreTally, RuleTally, Tally};
 use crate::generate::{Core, Exhaustive};
 use crate::rule::Rule;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// One world's part of the exhaustive core.
@@ -17,7 +17,7 @@ pub(super) struct CorePart<'r> {
     folded: Vec<FoldPart>,
     distinct_tokens: usize,
     presentations: usize,
-    rules: BTreeMap<&'static str, crate::campaign::RuleTally>,
+    rules: BTreeMap<&'static str, RulePart>,
     seen: crate::campaign::ClassTally,
 }
 
@@ -34,12 +34,23 @@ struct FoldPart {
     count: u64,
 }
 
+/// What broke one rule alone: how many tokens, and what was seen each time one of them was presented.
+#[derive(Serialize)]
+struct RulePart {
+    distinct_tokens: usize,
+    #[serde(flatten)]
+    presented: RuleTally,
+}
+
 /// For the result: the bound of each world and what was seen of it.
 pub(super) fn parts<'r>(exhaustive: &'r Exhaustive, tally: &Tally) -> Vec<CorePart<'r>> {
     exhaustive.cores().iter().map(|core| part(core, seen_of(core, tally))).collect()
 }
 
-fn part(core: &Core, CoreTally { seen, rules }: CoreTally) -> CorePart<'_> {
+fn part(core: &Core, CoreTally { seen, rules, distinct }: CoreTally) -> CorePart<'_> {
+    let tokens = |rule: &Rule| distinct.get(rule).map_or(0, BTreeSet::len);
+    let rule =
+        |(rule, presented): (Rule, RuleTally)| (rule.name(), RulePart { distinct_tokens: tokens(&rule), presented });
     CorePart {
         world: &core.world().name,
         axes: core.axes().iter().map(|axis| AxisPart { name: axis.name, values: &axis.values }).collect(),
@@ -52,7 +63,7 @@ fn part(core: &Core, CoreTally { seen, rules }: CoreTally) -> CorePart<'_> {
             .collect(),
         distinct_tokens: core.distinct_tokens(),
         presentations: core.presentations(),
-        rules: rules.into_iter().map(|(rule, tally)| (rule.name(), tally)).collect(),
+        rules: rules.into_iter().map(rule).collect(),
         seen,
     }
 }
@@ -87,8 +98,9 @@ pub(super) fn bound(exhaustive: &Exhaustive) -> String {
 /// What was seen of it.
 pub(super) fn seen(exhaustive: &Exhaustive, tally: &Tally) -> String {
     let mut out = String::new();
+    let mut in_all: BTreeMap<Rule, usize> = BTreeMap::new();
     for core in exhaustive.cores() {
-        let CoreTally { seen, rules } = seen_of(core, tally);
+        let CoreTally { seen, rules, distinct } = seen_of(core, tally);
         let _ = writeln!(
             out,
             "\n  exhaustive core of {}: {} presented; accepted {}, rejected for one rule* {}, for several {}, left open {}, \
@@ -105,10 +117,14 @@ pub(super) fn seen(exhaustive: &Exhaustive, tally: &Tally) -> String {
         );
         for rule in Rule::ALL {
             let Some(counts) = rules.get(rule) else { continue };
+            let tokens = distinct.get(rule).map_or(0, BTreeSet::len);
+            *in_all.entry(*rule).or_default() += tokens;
             let _ = writeln!(
                 out,
-                "    {:<24} broken alone {:>6}  rejected* {:>6}  accepted {:>6}  inconclusive {:>6}",
+                "    {:<24} broken alone by {:>6} tokens, presented {:>6} times: rejected* {:>6}  accepted {:>6}  \
+                 inconclusive {:>6}",
                 rule.name(),
+                tokens,
                 counts.alone,
                 counts.confirmed,
                 counts.accepted,
@@ -118,6 +134,11 @@ pub(super) fn seen(exhaustive: &Exhaustive, tally: &Tally) -> String {
         for (reason, count) in &seen.skipped {
             let _ = writeln!(out, "    skipped {count}: {}", crate::finding::tame(reason, 300));
         }
+    }
+    let each: Vec<_> = in_all.iter().map(|(rule, tokens)| format!("{} {tokens}", rule.name())).collect();
+    if !each.is_empty() {
+        let _ =
+            writeln!(out, "\n  distinct tokens of the exhaustive core that broke one rule alone: {}", each.join(", "));
     }
     out
 }

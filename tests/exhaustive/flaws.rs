@@ -98,6 +98,15 @@ fn where_nothing_is_wrong_nothing_is_found_and_every_rule_of_the_bound_has_evide
             let skipped: u64 = seen.skipped.values().sum();
             assert_eq!(seen.presented + skipped, core.presentations() as u64, "{name}");
             assert!(seen.accepted > 0 && seen.several > 0, "{name}");
+            let tally = &outcome.tally.cores[&core.world().name];
+            for (rule, counts) in &tally.rules {
+                // Each is shown at two sources of keys or to two parties, or in one way only.
+                let distinct = tally.distinct[rule].len() as u64;
+                assert!(0 < distinct && distinct <= counts.alone, "{name} {rule}: {distinct} of {}", counts.alone);
+            }
+            let alone: u64 = tally.rules.values().map(|counts| counts.alone).sum();
+            let distinct: usize = tally.distinct.values().map(BTreeSet::len).sum();
+            assert!((distinct as u64) < alone, "{name}: some are shown more than once");
         }
         for rule in [
             Rule::SignatureMatches,

@@ -119,8 +119,10 @@ impl Alg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KidChoice {
     Own,
-    /// The one of a key of the claimed issuer.
+    /// The one of the key that the claimed issuer would sign with.
     Victims,
+    /// The one of another key of the claimed issuer.
+    VictimsOther,
     /// One that several keys of the world have.
     Shared,
     Absent,
@@ -128,8 +130,14 @@ pub(super) enum KidChoice {
     Unknown,
 }
 
-pub(super) const KIDS: [KidChoice; 5] =
-    [KidChoice::Own, KidChoice::Victims, KidChoice::Shared, KidChoice::Absent, KidChoice::Unknown];
+pub(super) const KIDS: [KidChoice; 6] = [
+    KidChoice::Own,
+    KidChoice::Victims,
+    KidChoice::VictimsOther,
+    KidChoice::Shared,
+    KidChoice::Absent,
+    KidChoice::Unknown,
+];
 
 /// The axes of a world.
 pub(super) fn of(world: &World, wanted: &impl Fn(&Site<'_>) -> bool) -> Vec<Axis> {
@@ -159,7 +167,7 @@ pub(super) fn of(world: &World, wanted: &impl Fn(&Site<'_>) -> bool) -> Vec<Axis
                 "none",
             ]),
         ),
-        axis("kid", words(&["own", "victim's", "shared", "absent", "unknown"])),
+        axis("kid", words(&["own", "victim's", "victim's other", "shared", "absent", "unknown"])),
     ]
 }
 

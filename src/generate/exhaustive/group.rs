@@ -7,6 +7,7 @@ use crate::generate::playable::has_layout;
 use crate::jose::{Layout, Primitive};
 use crate::scenario::{Act, Honest, Kid, Present, PublicForm, PublicText, SignWith, Value};
 use crate::world::{Issuer, Key, Party, Publication, World};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 /// The algorithms that a forger tries a key with, the weakest hash first.
 const ALGORITHMS: [&str; 13] = [
@@ -58,6 +59,8 @@ pub(super) struct Group {
     issuer: usize,
     /// A key of the claimed issuer, by index.
     victim: usize,
+    /// Another key of it.
+    other: Option<usize>,
     /// A key whose `kid` other keys have too.
     shared: Option<usize>,
     /// Those that a key signs stand first.
@@ -67,6 +70,7 @@ pub(super) struct Group {
     audiences: Vec<Audience>,
     /// Forms that fold, with how many pairs of algorithm and `kid`.
     folded: Vec<(FoldedBy, &'static str, usize)>,
+    said: Said,
     /// Number of its first token.
     pub(super) token: usize,
 }
@@ -83,12 +87,14 @@ impl Group {
             signer,
             issuer,
             victim,
+            other: other_kid(world, own, &world.keys[victim]),
             shared: shared_kid(world, own, &world.keys[victim]),
             forms: Vec::new(),
             signed: 0,
             tenants: TENANTS.into_iter().filter(|&tenancy| tenants(world, whose, claimed, tenancy).is_some()).collect(),
             audiences: AUDIENCES.into_iter().filter(|&audience| names(world, whose, audience).is_some()).collect(),
             folded: Vec::new(),
+            said: Said::default(),
             token,
         };
         let mut unsigned = Vec::new();
@@ -103,6 +109,7 @@ impl Group {
         }
         group.signed = group.forms.len();
         group.forms.extend(unsigned);
+        group.said = Said::of(&group, world);
         Some(group)
     }
 
@@ -114,6 +121,9 @@ impl Group {
             let fold = match kid {
                 KidChoice::Own if self.signer == Signer::Nobody => {
                     Some((FoldedBy::Rule, "nobody signs: no kid is its own"))
+                }
+                KidChoice::VictimsOther if self.other.is_none() => {
+                    Some((FoldedBy::Rule, "the claimed issuer lists no other key with a kid"))
                 }
                 KidChoice::Shared if self.shared.is_none() => {
                     Some((FoldedBy::Rule, "no kid that is shared is neither the key's own nor the victim's"))
@@ -136,6 +146,7 @@ impl Group {
         match kid {
             KidChoice::Own => of(self.signer.key(world)),
             KidChoice::Victims => of(Some(&world.keys[self.victim])),
+            KidChoice::VictimsOther => of(self.other.map(|index| &world.keys[index])),
             KidChoice::Shared => of(self.shared.map(|index| &world.keys[index])),
             KidChoice::Absent => None,
             KidChoice::Unknown => Some(unknown_kid(world)),
@@ -144,6 +155,14 @@ impl Group {
 
     pub(super) fn len(&self) -> usize {
         self.forms.len() * self.tenants.len() * self.audiences.len()
+    }
+
+    /// How many scenarios there are with that status.
+    pub(super) fn len_in(&self, status: Status) -> usize {
+        match status {
+            Status::AsPublished => self.len(),
+            Status::Removed | Status::IssuerDisabled => self.signed * self.tenants.len() * self.audiences.len(),
+        }
     }
 
     /// How many scenarios there are with that status; what folds is counted.
@@ -172,7 +191,7 @@ impl Group {
             "no key signs: what becomes of keys says nothing",
             tenants * audiences * unsigned,
         );
-        self.signed * tenants * audiences
+        self.len_in(status)
     }
 
     /// The token of that number, and whom it is shown to.
@@ -211,11 +230,12 @@ impl Group {
 
     fn sign(&self, world: &World, form: Form) -> Vec<Act> {
         let alias = |index: usize| world.keys[index].alias.clone();
-        let shared = || self.shared.map_or_else(|| Kid::Keep, |index| Kid::Of(alias(index)));
+        let of = |key: Option<usize>| key.map_or_else(|| Kid::Keep, |index| Kid::Of(alias(index)));
         let kid = match form.kid {
             KidChoice::Own => Kid::Own,
             KidChoice::Victims => Kid::Of(alias(self.victim)),
-            KidChoice::Shared => shared(),
+            KidChoice::VictimsOther => of(self.other),
+            KidChoice::Shared => of(self.shared),
             KidChoice::Absent => Kid::None,
             KidChoice::Unknown => Kid::Text(unknown_kid(world)),
         };
@@ -236,7 +256,8 @@ impl Group {
                 match kid {
                     Kid::None => acts.push(drop_header("kid")),
                     Kid::Text(text) => acts.push(set_header("kid", Value::Text(text))),
-                    Kid::Of(key) if form.kid == KidChoice::Shared => acts.push(set_header("kid", Value::Kid(key))),
+                    // The victim's stands there already.
+                    Kid::Of(key) if form.kid != KidChoice::Victims => acts.push(set_header("kid", Value::Kid(key))),
                     _ => {}
                 }
                 acts.push(strip());
@@ -245,22 +266,35 @@ impl Group {
         }
     }
 
-    /// What tokens of two groups have in common where they may be the same: signer, claimed issuer, and what an honest issuer
-    /// writes for a party of this kind.
-    pub(super) fn dress(&self, world: &World) -> String {
-        let (party, issuer) = (&world.parties[self.party], &world.issuers[self.issuer]);
+    /// A digest of what the token of that number says, with what keeps it fresh held fixed: the same in two groups where their
+    /// tokens are the same octets. `later` is what the relying party waits for before the token is made.
+    pub(super) fn content(&self, number: usize, later: Option<u64>) -> u64 {
+        let Said { dress, forms, tenants, audiences } = &self.said;
+        let (audience, rest) = (audiences[number % audiences.len()], number / audiences.len());
+        let (tenant, form) = (tenants[rest % tenants.len()], forms[rest / tenants.len()]);
+        digest(&(dress, later, form, tenant, audience))
+    }
+}
+
+/// Short digests of what a group's tokens are made of.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    /// Signer, claimed issuer, and what an honest issuer writes for a party of this kind.
+    dress: u64,
+    forms: Vec<u64>,
+    tenants: Vec<u64>,
+    audiences: Vec<u64>,
+}
+
+impl Said {
+    fn of(group: &Group, world: &World) -> Self {
+        let (party, issuer) = (&world.parties[group.party], &world.issuers[group.issuer]);
         let terms = party.issuers.iter().find(|terms| terms.alias == issuer.alias);
         let subject = terms.and_then(|terms| terms.subjects.as_ref()?.first());
         let typ = party.token_types.as_ref().and_then(|types| types.first());
         let signer = terms.is_some_and(|terms| terms.signer.is_some());
-        let key = self.signer.key(world).map(|key| key.jwk.material.thumbprint());
-        format!("{} {key:?} {typ:?} {signer} {subject:?}", issuer.alias)
-    }
-
-    /// Forms, tenants and audiences as they stand in the token.
-    pub(super) fn said(&self, world: &World, signed_only: bool) -> [Vec<String>; 3] {
-        let (party, issuer) = (&world.parties[self.party], &world.issuers[self.issuer]);
-        let victim = &world.keys[self.victim];
+        let key = group.signer.key(world).map(|key| key.jwk.material.thumbprint());
+        let victim = &world.keys[group.victim];
         let form = |form: &Form| {
             let by = match form.by {
                 By::Key(alg) => alg.name(),
@@ -269,26 +303,40 @@ impl Group {
                 By::None => "none",
             };
             // `kid` is set in place where it stands, and a key that has none has it at the end.
-            format!("form {by} {:?} {}", self.kid_text(world, form.kid), victim.jwk.kid.is_some())
+            digest(&(by, group.kid_text(world, form.kid), victim.jwk.kid.is_some()))
         };
-        let count = if signed_only { self.signed } else { self.forms.len() };
-        let tenant = |&tenancy: &Tenancy| format!("tenant {:?}", tenants(world, party, issuer, tenancy));
         let audience = |&audience: &Audience| {
             let names = names(world, party, audience).unwrap_or_default();
             let texts: Vec<_> = names.iter().map(|alias| world.party(alias).map(|party| &party.audiences)).collect();
-            format!("aud {} {texts:?}", matches!(audience, Audience::Own | Audience::Anothers))
+            digest(&(matches!(audience, Audience::Own | Audience::Anothers), texts))
         };
-        [
-            self.forms[..count].iter().map(form).collect(),
-            self.tenants.iter().map(tenant).collect(),
-            self.audiences.iter().map(audience).collect(),
-        ]
+        Said {
+            dress: digest(&(&world.name, &issuer.alias, key, typ, signer, subject)),
+            forms: group.forms.iter().map(form).collect(),
+            tenants: group.tenants.iter().map(|&tenancy| digest(&tenants(world, party, issuer, tenancy))).collect(),
+            audiences: group.audiences.iter().map(audience).collect(),
+        }
     }
+}
+
+/// Sixty-four bits tell a million tokens apart: two of them are alike by chance once in thirty million worlds.
+fn digest(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A key of the issuer that the party would use, or any that begins a token in its name.
 fn victim<'w>(world: &'w World, party: &'w Party, issuer: &'w Issuer) -> Option<&'w Key> {
     world.default_key(party, &issuer.alias, &Publication::of(world))
+}
+
+/// A key that the victim's owner lists under a `kid` which is neither the signer's nor the victim's.
+fn other_kid(world: &World, signer: Option<&Key>, victim: &Key) -> Option<usize> {
+    let taken = [signer.and_then(|key| key.jwk.kid.as_ref()), victim.jwk.kid.as_ref()];
+    world.keys.iter().position(|key| {
+        key.published && key.owner == victim.owner && key.jwk.kid.is_some() && !taken.contains(&key.jwk.kid.as_ref())
+    })
 }
 
 /// A key whose `kid` another key has too, and which is neither the signer's nor the victim's.
