@@ -73,6 +73,8 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(KeysByIssuerPrefix, &[KeyBelongsToIssuer], "vendor-key-for-its-labs"),
     accepts(KidCacheAcrossIssuers, &[KeyBelongsToIssuer], "primed-by-an-honest-token"),
     answers(IdentityBySubject, Kind::WrongIdentity, "two-customers-of-one-name"),
+    accepts(KidTableOfAllIssuers, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
+    answers(KidAsIndex, Kind::FalseReject, "kid-of-digits"),
     accepts(AcceptsNone, &[SignatureMatches], "alg-none"),
     accepts(HmacOverPublicPem, &[KeyBelongsToIssuer], "pem-of-a-trusted-key").and(&[AlgorithmAllowed], &[]),
     accepts(HmacOverJwkText, &[KeyBelongsToIssuer], "jwk-of-a-trusted-key").and(&[AlgorithmAllowed], &[]),
@@ -123,6 +125,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(FlattenedAccepted, &[SerializationExpected], "as-json"),
     accepts(FirstMemberWins, &[IssuerTrusted], "stranger-last").and(&[NotExpired, SignatureMatches], &[]),
     accepts(MemberNamesFolded, &[RequiredClaimsPresent], "issuer-in-capitals").and(&[TenantAdmitted], &[]),
+    answers(UnknownMembersRefused, Kind::FalseReject, "claim-of-a-bound-key"),
     accepts(LaxBase64, &[WellFormed], "padded-signature"),
     accepts(ReserialisedInput, &[ReceivedBytesVerified], "escaped-after-signing"),
     // Whichever key it takes has signed for all it knows: another issuer's, a removed one's, and it names the wrong one.

@@ -96,6 +96,10 @@ flaws! {
         "It remembers the key of an accepted token by `kid` and uses it for every issuer.";
     IdentityBySubject, "identity-by-subject",
         "It keeps accounts by `sub` alone, and signs whoever comes later in as whoever came first.";
+    KidTableOfAllIssuers, "kid-table-of-all-issuers",
+        "It keeps the keys of all issuers in one table by `kid`, where of one name the last stays.";
+    KidAsIndex, "kid-as-index",
+        "It takes a `kid` of digits for a place in the issuer's list of keys.";
 
     AcceptsNone, "accepts-none",
         "It verifies nothing when `alg` is `none`, in any letter case.";
@@ -202,6 +206,8 @@ flaws! {
         "Of members that stand twice it takes the first.";
     MemberNamesFolded, "member-names-folded",
         "It reads member names without regard to letter case.";
+    UnknownMembersRefused, "unknown-members-refused",
+        "It refuses a token with a header member or a claim that it does not know.";
     LaxBase64, "lax-base64",
         "It decodes base64url with padding, with the standard alphabet and with unused bits set.";
     ReserialisedInput, "reserialised-input",

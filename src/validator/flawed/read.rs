@@ -45,10 +45,18 @@ impl Jws {
             let part = |json: &[u8]| respell(json).map(encode_base64url_text).unwrap_or_default();
             format!("{}.{}", part(&header_json), part(&payload_json)).into_bytes()
         });
+        let signing_input = format!("{header}.{payload}").into_bytes();
+        let header = members(&header_json, flaw).map_err(|_| "the header is not a JSON object")?;
+        let claims = members(&payload_json, flaw).map_err(|_| "the payload is not a JSON object")?;
+        // As a type does that is read with serde's `deny_unknown_fields`.
+        let unknown = |name: &String| !READ.contains(&name.as_str()) && name != "iat";
+        if flaw == Some(Flaw::UnknownMembersRefused) && header.keys().chain(claims.keys()).any(unknown) {
+            return Err("a member that it does not know");
+        }
         Ok(Jws {
-            header: members(&header_json, flaw).map_err(|_| "the header is not a JSON object")?,
-            claims: members(&payload_json, flaw).map_err(|_| "the payload is not a JSON object")?,
-            signing_input: format!("{header}.{payload}").into_bytes(),
+            header,
+            claims,
+            signing_input,
             respelled_input,
             signature: decode(signature, flaw).ok_or("the signature is not base64url")?,
         })

@@ -75,11 +75,22 @@ impl Flawed {
         if self.flaw == Some(Flaw::SignatureOnlyOverMergedKeys) {
             return trust.own.iter().flatten().chain(&trust.converged).cloned().collect();
         }
+        if self.flaw == Some(Flaw::KidTableOfAllIssuers)
+            && let Some(key) = kid.and_then(|kid| trust.last_of(kid))
+        {
+            return vec![Arc::clone(key)];
+        }
         let is_named = |key: &Key| kid.is_some() && key.jwk.kid.as_deref() == kid;
         let by_kid = self.flaw == Some(Flaw::ConvergedByKid);
         let belongs = |key: &Key| self.belongs(key, claimed, &jws.claims) || (by_kid && is_named(key));
         let own = claimed.own.iter().chain(self.of_shorter_names(trust, claimed));
         let own: Vec<_> = own.chain(trust.converged.iter().filter(|key| belongs(key))).collect();
+        // As `keys[kid]` does in JavaScript, and in PHP for whoever numbers keys that have no name.
+        if self.flaw == Some(Flaw::KidAsIndex)
+            && let Some(key) = kid.and_then(|kid| own.get(kid.parse::<usize>().ok()?))
+        {
+            return vec![Arc::clone(key)];
+        }
         let any_named = own.iter().any(|key| is_named(key));
         let own = own.into_iter().filter(|key| !any_named || is_named(key));
         let cached = kid.and_then(|kid| self.cache.get(kid));

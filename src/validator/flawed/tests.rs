@@ -180,7 +180,9 @@ fn flawed_validators_accept_honest_tokens() {
             Present(Draft::of(A, &a, "EdDSA").sign(&a)),
         ]
     };
-    for flaw in Flaw::ALL.iter().filter(|flaw| **flaw != Flaw::RejectAll) {
+    // Two issuers' keys of one name are where one table for all goes wrong.
+    let others = |flaw: &&Flaw| ![Flaw::RejectAll, Flaw::KidTableOfAllIssuers].contains(flaw);
+    for flaw in Flaw::ALL.iter().filter(others) {
         assert_accepted(Some(*flaw), &tokens());
     }
 }
@@ -206,6 +208,17 @@ fn refusals_and_faults_are_where_they_should_be() {
     assert!(!run(Some(Flaw::RejectAll), &[policy(), Present(honest.sign(&a))]).accepted());
     assert!(!run(Some(Flaw::RefusesNoKid), &[policy(), Present(honest.clone().without("kid").sign(&a))]).accepted());
     assert!(!run(Some(Flaw::RefusesPs256), &[policy(), Present(Draft::of(A, &RSA, "PS256").sign(&RSA))]).accepted());
+
+    let first = Signer::ed("1", 3);
+    let numbered = || configure(self::policy(vec![issuer(A, &[&first, &a])]));
+    let one = Draft::of(A, &first, "EdDSA").sign(&first);
+    assert_accepted(None, &[numbered(), Present(one.clone())]);
+    assert!(!run(Some(Flaw::KidAsIndex), &[numbered(), Present(one)]).accepted());
+    for unknown in [honest.clone().header("x-hint", json!(1)), honest.clone().claim("x-hint", json!(1))] {
+        let token = unknown.sign(&a);
+        assert_accepted(None, &[policy(), Present(token.clone())]);
+        assert!(!run(Some(Flaw::UnknownMembersRefused), &[policy(), Present(token)]).accepted());
+    }
 
     let second = honest.clone().claim("sub", json!("bob")).sign(&a);
     let verdict = run(Some(Flaw::SwapsSubject), &[policy(), Present(honest.sign(&a)), Present(second)]);

@@ -52,6 +52,12 @@ impl Trust {
         Some(Claimed { issuer, own, name, iss })
     }
 
+    /// What a map that is filled issuer by issuer has under a `kid`: every application with one cache of keys has it.
+    pub(super) fn last_of(&self, kid: &str) -> Option<&Arc<Key>> {
+        let mut all = self.own.iter().flatten().chain(&self.converged).rev();
+        all.find(|key| key.jwk.kid.as_deref() == Some(kid))
+    }
+
     pub(super) fn named(&self, name: &str) -> Option<Claimed<'_>> {
         self.claimed(self.policy.issuer_named(name)?, name.to_owned(), Some(name.to_owned()))
     }

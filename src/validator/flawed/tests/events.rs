@@ -85,6 +85,11 @@ pub(super) fn flip(flaw: Flaw) -> Option<Vec<Event>> {
             let other = Draft::of(B, &a, "EdDSA").sign(&a);
             Some(vec![configure(both), Present(honest.sign(&a)), Present(other)])
         }
+        // By the rules of the claimed issuer: those of the key's own would refuse it.
+        Flaw::KidTableOfAllIssuers => {
+            let narrow = TrustedIssuer { subjects: texts(&["robot"]), ..issuer(B, &[&b]) };
+            only(policy(vec![issuer(A, &[&a]), narrow]), Draft::of(A, &b, "EdDSA").sign(&b))
+        }
         Flaw::AcceptsNone => {
             only(both.clone(), Token::new(format!("{}.", honest.header("alg", json!("nOnE")).input())))
         }
@@ -210,6 +215,7 @@ pub(super) fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         Flaw::SignatureNotVerified => only(both.clone(), Token::new(format!("{}.AAAA", honest.input()))),
         Flaw::UnsignedIfEmpty => only(both.clone(), Token::new(format!("{}.", honest.input()))),
         Flaw::RejectAll
+        | Flaw::KidAsIndex
         | Flaw::IdentityBySubject
         | Flaw::OneBadKeyDropsAll
         | Flaw::LeewayWraps
@@ -217,6 +223,7 @@ pub(super) fn flip(flaw: Flaw) -> Option<Vec<Event>> {
         | Flaw::RefusesPs256
         | Flaw::SubjectFromUsername
         | Flaw::SwapsSubject
+        | Flaw::UnknownMembersRefused
         | Flaw::PanicsOnUnknownIssuer
         | Flaw::HangsOnExpired
         | Flaw::PrintsSecret => None,
@@ -264,9 +271,13 @@ pub(super) fn includes(greater: Flaw, flaw: Flaw) -> bool {
         Flaw::IssuerUrlNormalised => flaw == Flaw::IssuerSlashIgnored,
         Flaw::MissingIssuerAllowed => matches!(flaw, Flaw::MemberNamesFolded | Flaw::EmptyIssuerMatchesMissing),
         Flaw::NotBeforeIgnored => matches!(flaw, Flaw::DatesIn32Bits | Flaw::MillisecondsGuessed),
-        Flaw::SignatureOnlyOverMergedKeys => {
+        Flaw::KidTableOfAllIssuers => {
             matches!(flaw, Flaw::ConvergedByKid | Flaw::KeyIssuerCheckPassesWithoutIssuer | Flaw::KidCacheAcrossIssuers)
-                || matches!(flaw, Flaw::BlankKeyIssuerPasses | Flaw::KeyIssuerByKid | Flaw::KeysByIssuerPrefix)
+                || matches!(flaw, Flaw::BlankKeyIssuerPasses | Flaw::KeyIssuerByKid)
+        }
+        Flaw::SignatureOnlyOverMergedKeys => {
+            matches!(flaw, Flaw::KidTableOfAllIssuers | Flaw::KeysByIssuerPrefix)
+                || includes(Flaw::KidTableOfAllIssuers, flaw)
         }
         _ => false,
     }
