@@ -90,7 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(UseEncAccepted, &[KeyUsePermits], "encryption-key"),
     accepts(KeyOpsIgnored, &[KeyUsePermits], "wrapping-key"),
     accepts(ShortKeysAccepted, &[KeyAcceptable], "rsa-1024"),
-    answers(OneBadKeyDropsAll, Kind::FalseReject, "beside-a-key-of-an-unknown-kind"),
+    answers(OneBadKeyDropsAll, Kind::FalseReject, "beside-a-key-of-no-kind"),
     accepts(EmptySetLetsPass, &[KeyBelongsToIssuer], "no-keys"),
     accepts(RefreshAppends, &[KeyInService], "removed-key"),
     accepts(DisabledIssuerTrusted, &[KeyInService], "disabled-issuer"),
