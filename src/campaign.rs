@@ -15,6 +15,7 @@ mod tally;
 mod workshop;
 
 pub use case::{Case, Evidence, Seen, TwinNote};
+pub(crate) use conclude::lawful_words;
 pub use conclude::{Replayed, replay, shrink_finding};
 pub use examine::Examiner;
 pub use hunt::{Hunted, Limits, hunt};

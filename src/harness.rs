@@ -5,8 +5,10 @@ mod class;
 mod class_tests;
 pub mod fuzz;
 mod fuzz_target;
+mod scenario;
 
 pub use class::{JudgedClass, check_class, check_honest, judge_class, shipped_worlds};
+pub use scenario::check_scenario;
 
 use crate::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use crate::clock;
@@ -87,6 +89,7 @@ impl std::fmt::Display for Verdict {
             writeln!(f, "    lawful    {}", finding.lawful)?;
             writeln!(f, "    scenario  {scenario}")?;
             writeln!(f, "    token     {}", finding.token)?;
+            writeln!(f, "    replay    {}", scenario::replay_line(&scenario))?;
         }
         for sentence in &self.inconclusive {
             writeln!(f, "  inconclusive: {sentence}")?;

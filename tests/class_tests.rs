@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use wrongkey::generate::classes;
-use wrongkey::harness::{check_class, check_honest, judge_class};
+use wrongkey::harness::{check_class, check_honest, check_scenario, judge_class};
 use wrongkey::jose::{NumericDate, Token};
 use wrongkey::policy::TrustPolicy;
 use wrongkey::rule::Rule;
@@ -99,6 +99,43 @@ fn a_class_fails_for_what_it_is_about_and_for_nothing_else() {
     for needle in [judged.class.title, "KeyBelongsToIssuer", "scenario  {", "token     eyJ"] {
         assert!(text.contains(needle), "{needle:?} is not in\n{text}");
     }
+}
+
+/// The scenario in the line of Rust that a failing class prints.
+fn replayed(text: &str) -> &str {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("replay    wrongkey::harness::check_scenario(r"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    let (marks, rest) = line.split_once('"').unwrap();
+    rest.split_once(&format!("\"{marks}, || Box::new(YourValidator))")).unwrap().0
+}
+
+#[test]
+fn the_line_that_a_failing_class_prints_shows_the_same_again() {
+    let pooling = || Box::new(Flawed::new(Some(Flaw::SignatureOnlyOverMergedKeys))) as Box<dyn Validator>;
+    let sound = || Box::new(Reference::default()) as Box<dyn Validator>;
+    let panic = catch_unwind(|| check_class("KS-01", pooling)).unwrap_err();
+    let scenario = replayed(panic.downcast_ref::<String>().unwrap()).to_owned();
+    check_scenario(&scenario, sound);
+    let panic = catch_unwind(AssertUnwindSafe(|| check_scenario(&scenario, pooling))).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    for needle in
+        ["step 1: false-accept KeyBelongsToIssuer: ", "lawful    reject (KeyBelongsToIssuer)", "token     eyJ"]
+    {
+        assert!(text.contains(needle), "{needle:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_scenario_by_itself_shows_nothing_where_its_twin_is_refused_or_no_token_is_shown() {
+    let scenario = r#"{"scenario":1,"world":"two-issuers","party":"api","honest":{"issuer":"a"},"acts":[{"sign-with":{"key":"b-ps"}}]}"#;
+    let told = |make: Maker| {
+        let panic = catch_unwind(AssertUnwindSafe(|| check_scenario(scenario, move || make()))).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    assert!(told(useless(false)).contains("its lawful twin was refused too (no)"));
+    assert_eq!(told(useless(true)), "no token was shown: it is Sunday");
+    let panic = catch_unwind(|| check_scenario("{}", || Box::new(Reference::default()))).unwrap_err();
+    assert!(panic.downcast_ref::<String>().unwrap().contains("missing field `scenario`"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From wrong answers to findings: replay alone, blame as little as possible, shrink, and tell findings apart.
 
-use super::case::{Case, Seen, TwinNote};
+use super::case::{Case, Seen, SiteId, TwinNote};
 use super::examine::Examiner;
 use super::pool::{AfterHang, Pulse};
 use super::{Entry, Phase, Plan, lock, pool};
@@ -224,7 +224,7 @@ fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &G
     let mut judge = Judge::new(plan, maker, description, pulse, &group.likeness);
     let number = plan.stream.number_of(group.first.index);
     let found = judge.sees(&original, number).map(|case| (original.as_ref().clone(), case)).or_else(|| {
-        let whole = with_history(plan, &group.first, &original)?;
+        let whole = with_history(&mut judge, &group.first, &original)?;
         let case = judge.sees(&whole, number)?;
         Some((whole, case))
     });
@@ -243,13 +243,15 @@ fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &G
     Shrunk { scenario: Arc::new(smallest), case: twin.unwrap_or(last), reproduced: true }
 }
 
-/// The tokens shown before it to the same instance, as steps of one sequence: the honest one with which every chunk opens a
-/// site, and those of the chunk.
-fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scenario> {
+/// The tokens shown before it to the same instance, as steps of one sequence: the honest ones with which its chunk opened the
+/// door, and those of the chunk.
+fn with_history(judge: &mut Judge<'_>, entry: &Entry, original: &Scenario) -> Option<Scenario> {
+    let plan = judge.plan;
     let (lead, last) = original.as_led()?;
     let first = entry.index - entry.index % super::CHUNK;
-    let honest = plan.stream.honest_at(&entry.case.site).first();
-    let opening = honest.and_then(Scenario::as_single).filter(|_| lead.is_empty());
+    // Where something has changed before the token only the exhaustive core opens with honest ones.
+    let opened = lead.is_empty() || plan.stream.phase_of(entry.index) == Phase::Exhaustive;
+    let opening = if opened { judge.opening(&entry.case.site, lead) } else { Vec::new() };
     let mut steps = Vec::new();
     for index in first..entry.index {
         let item = plan.stream.nth(index);
@@ -262,9 +264,10 @@ fn with_history(plan: &Plan, entry: &Entry, original: &Scenario) -> Option<Scena
             steps.push(Step::Present(present.clone()));
         }
     }
-    let surplus = steps.len().saturating_sub(crate::scenario::MAX_STEPS.saturating_sub(lead.len() + 2));
+    let around = lead.len() + opening.len() + 1;
+    let surplus = steps.len().saturating_sub(crate::scenario::MAX_STEPS.saturating_sub(around));
     steps.drain(..surplus);
-    steps.splice(0..0, lead.iter().cloned().chain(opening.cloned().map(Step::Present)));
+    steps.splice(0..0, lead.iter().cloned().chain(opening));
     steps.push(Step::Present(last.clone()));
     Some(Scenario { steps, ..original.clone() })
 }
@@ -295,6 +298,21 @@ impl<'p> Judge<'p> {
         self.examiner.forget();
         let cases = self.examiner.examine(scenario, number).ok()?;
         cases.into_iter().rev().find(|case| same(self.likeness, case))
+    }
+
+    /// The honest tokens with which a chunk opens a site after this: up to the first that must be accepted there.
+    fn opening(&mut self, site: &SiteId, lead: &[Step]) -> Vec<Step> {
+        let mut opening = Vec::new();
+        for honest in self.plan.stream.honest_at(site) {
+            let steps = lead.iter().chain(&honest.steps).cloned().collect();
+            self.examiner.forget();
+            let Ok(cases) = self.examiner.examine(&Scenario { steps, ..honest.clone() }, 0) else { break };
+            opening.extend(honest.steps.iter().cloned());
+            if cases.iter().all(|case| !case.expectation.rejectable()) {
+                break;
+            }
+        }
+        opening
     }
 
     fn with_twin(&self, scenario: &Scenario, number: u64) -> Option<Case> {
@@ -364,7 +382,8 @@ fn describe_twin(twin: TwinNote) -> Twin {
     Twin { kind: twin.kind, note: note.to_owned(), scenario: twin.scenario }
 }
 
-fn lawful_words(case: &Case) -> String {
+/// What would have been lawful, in words.
+pub(crate) fn lawful_words(case: &Case) -> String {
     let expectation = &case.expectation;
     match (expectation.acceptable(), expectation.rejectable()) {
         (None, _) => {

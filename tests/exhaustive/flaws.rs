@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use wrongkey::campaign::{Outcome, Phase, Plan, Progress, Selection, Stream, run};
-use wrongkey::finding::Kind;
+use wrongkey::finding::{Finding, Kind};
 use wrongkey::generate::Exhaustive;
-use wrongkey::policy::KeySource;
+use wrongkey::jose::{NumericDate, Token, decode_base64url};
+use wrongkey::policy::{KeySource, TrustPolicy};
 use wrongkey::rule::Rule;
+use wrongkey::scenario::Step;
 use wrongkey::validator::flawed::{self, Flaw};
-use wrongkey::validator::{Maker, reference};
+use wrongkey::validator::{Configured, Description, Fault, Maker, Validator, Verdict, reference};
 use wrongkey::world::World;
 
 /// Small worlds with a value or two on every axis, whose whole core is run here without optimisation. That of the shipped
@@ -126,6 +128,48 @@ fn where_nothing_is_wrong_nothing_is_found_and_every_rule_of_the_bound_has_evide
             assert_eq!(accepted, 0, "{name}: {rule}");
         }
     }
+}
+
+/// A sound validator until its trust has changed at work and it has accepted a token after that: from then on it takes what
+/// no key has signed, where the token names none.
+struct Softened {
+    inner: Box<dyn Validator>,
+    told: usize,
+    soft: bool,
+}
+
+impl Validator for Softened {
+    fn describe(&self) -> Description {
+        Description { name: "softened".to_owned(), ..self.inner.describe() }
+    }
+
+    fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
+        (self.told, self.soft) = (self.told + 1, false);
+        self.inner.configure(policy)
+    }
+
+    fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        let verdict = self.inner.validate(token, now)?;
+        let header = String::from_utf8_lossy(token.as_bytes()).split('.').next().and_then(decode_base64url);
+        let named = header.is_some_and(|header| String::from_utf8_lossy(&header).contains("\"kid\""));
+        if self.soft && !named && matches!(&verdict, Verdict::Reject(why) if why == "the signature does not match") {
+            return Ok(Verdict::Accept { identity: None, key: None });
+        }
+        self.soft |= self.told > 1 && verdict.accepted();
+        Ok(verdict)
+    }
+}
+
+#[test]
+fn the_honest_token_that_opens_a_changed_door_is_part_of_what_is_shown_again() {
+    let maker: Maker = Arc::new(|| Box::new(Softened { inner: flawed::maker(None)(), told: 0, soft: false }));
+    let outcome = campaign(&maker, &plan(&NARROW[..1], &[KeySource::PerIssuer], 2));
+    let finding = outcome.findings.first().expect("it is found");
+    assert!(finding.reproduced, "{}", finding.scenario.to_json());
+    // What changed, an honest token, and one that is taken because of it.
+    let kinds: Vec<&str> = finding.scenario.steps.iter().map(Step::kind).collect();
+    assert_eq!(kinds[kinds.len() - 2..], ["present", "present"], "{}", finding.scenario.to_json());
+    assert!(finding.scenario.presents().next().is_some_and(|(_, present)| present.acts.is_empty()));
 }
 
 #[test]
