@@ -102,10 +102,13 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "IA-34",
-        title: "`aud` is an empty list, a list of nothing, null, a number, an object or a list in a list.",
+        title: "`aud` is an empty list, a list of nothing, null, a number, an object or a list in a list, or one with a number in it.",
         aims: Some(Rule::AudienceIncludesUs),
         source: "RFC 7519 section 4.1.3; CVE-2020-26160",
-        build: |site| addressed(site, audience_of_another_type),
+        build: |site| {
+            let build = if site.party.audiences.is_empty() { no_text_for_nobody } else { audience_of_another_type };
+            tokens(site, build)
+        },
     },
     Class {
         id: "IA-40",
@@ -230,6 +233,12 @@ fn audience_in_a_list(trust: Trust<'_>) -> Vec<Vec<Act>> {
     let other = || Value::issuer(&trust.issuer.alias);
     let lists = [vec![own()], vec![own(), other()], vec![other(), own()]];
     lists.map(|list| vec![set_claim("aud", Value::List(list))]).into()
+}
+
+/// A party without a name is meant by no `aud` that is there, whatever it is.
+fn no_text_for_nobody(_: Trust<'_>) -> Vec<Vec<Act>> {
+    let values = [Value::List(vec![Value::text("x"), Value::integer(0)]), Value::integer(0), json("{}")];
+    values.map(|value| vec![set_claim("aud", value)]).into()
 }
 
 fn audience_of_another_type(trust: Trust<'_>) -> Vec<Vec<Act>> {
