@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use wrongkey::campaign::{Outcome, Phase, Plan, Progress, Selection, Stream, run};
-use wrongkey::finding::{Finding, Kind};
+use wrongkey::finding::Kind;
 use wrongkey::generate::Exhaustive;
 use wrongkey::jose::{NumericDate, Token, decode_base64url};
 use wrongkey::policy::{KeySource, TrustPolicy};
