@@ -7,17 +7,19 @@
 
 mod axes;
 mod group;
+mod told;
 
 pub use axes::{Axis, Fold, FoldedBy};
 
 use super::site::Site;
 use crate::policy::KeySource;
 use crate::scenario::{Scenario, Step};
-use crate::world::{Party, Publication, World};
+use crate::world::{Publication, World};
 use axes::{AUDIENCES, Alg, KIDS, STATUSES, Status, TENANTS, reach, status_of_keys};
 use group::{Group, Signer};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use told::Told;
 
 /// The worlds that the exhaustive core takes unless others are chosen.
 pub const EXHAUSTIVE_WORLDS: [&str; 4] = ["storm-0558", "two-issuers", "multi-tenant", "kid-collision"];
@@ -46,7 +48,6 @@ pub struct Core {
 #[derive(Clone, Copy, Debug)]
 struct Block {
     group: usize,
-    key_source: KeySource,
     status: Status,
     /// Index of its first scenario in the core.
     start: usize,
@@ -57,12 +58,9 @@ impl Exhaustive {
     #[must_use]
     pub fn of(worlds: &[Arc<World>], wanted: impl Fn(&Site<'_>) -> bool) -> Self {
         let mut cores: Vec<Core> = Vec::new();
-        let mut tokens = 0;
         for world in worlds {
             let first = cores.last().map_or(0, |core| core.first + core.presentations);
-            let core = Core::of(world, &wanted, first, tokens);
-            tokens = core.groups.last().map_or(tokens, |group| group.token + group.len());
-            cores.push(core);
+            cores.push(Core::of(world, &wanted, first));
         }
         Exhaustive { cores }
     }
@@ -96,7 +94,7 @@ impl Exhaustive {
         let group = &core.groups[block.group];
         let mut steps = core.lead(group, block.status);
         steps.push(Step::Present(group.present(&core.world, inner)));
-        Scenario { world: core.world.name.clone(), key_source: block.key_source, steps }
+        Scenario { world: core.world.name.clone(), key_source: group.key_source, steps }
     }
 
     /// The number of the token that the scenario at an index presents. The same token has the same number at each key source
@@ -108,7 +106,7 @@ impl Exhaustive {
     pub fn token_of(&self, index: usize) -> u64 {
         let core = self.core_at(index);
         let (block, inner) = core.place(index - core.first);
-        (core.groups[block.group].token + inner) as u64
+        core.groups[block.group].number(inner)
     }
 
     /// A digest of what the token of the scenario at an index says: that of two tokens is the same where they are the same
@@ -130,7 +128,7 @@ impl Exhaustive {
 }
 
 impl Core {
-    fn of(world: &Arc<World>, wanted: &impl Fn(&Site<'_>) -> bool, first: usize, first_token: usize) -> Self {
+    fn of(world: &Arc<World>, wanted: &impl Fn(&Site<'_>) -> bool, first: usize) -> Self {
         let axes = axes::of(world, wanted);
         let mut core = Core {
             world: Arc::clone(world),
@@ -143,22 +141,14 @@ impl Core {
             folds: Vec::new(),
         };
         let mut folds = Folds::default();
-        let mut token = first_token;
-        for (index, party) in world.parties.iter().enumerate() {
-            let sources: Vec<KeySource> = party
-                .key_sources
-                .iter()
-                .copied()
-                .filter(|&key_source| wanted(&Site { world, party, key_source }))
-                .collect();
-            if sources.is_empty() {
-                continue;
-            }
+        for party in &world.parties {
+            let sites = party.key_sources.iter().map(|&key_source| Site { world, party, key_source });
+            let told: Vec<Told<'_>> = sites.filter(wanted).map(Told::at).collect();
             for signer in Signer::all(world) {
                 for issuer in 0..world.issuers.len() {
-                    let group = Group::of(world, index, signer, issuer, token);
-                    token += group.as_ref().map_or(0, Group::len);
-                    core.add(party, signer, group, &sources, &mut folds);
+                    for told in &told {
+                        core.add(told, signer, issuer, &mut folds);
+                    }
                 }
             }
         }
@@ -167,25 +157,24 @@ impl Core {
         core
     }
 
-    /// Adds a block for each source and status, or the reason why there is none.
-    fn add(&mut self, party: &Party, signer: Signer, group: Option<Group>, sources: &[KeySource], folds: &mut Folds) {
+    /// Adds a block for each status, or the reason why there is none.
+    fn add(&mut self, told: &Told<'_>, signer: Signer, issuer: usize, folds: &mut Folds) {
         let cell = TENANTS.len() * AUDIENCES.len() * Alg::CLASSES.len() * KIDS.len();
-        for &key_source in sources {
-            let site = Site { world: &self.world, party, key_source };
-            for status in STATUSES {
-                if let Err((by, why)) = reach(site, signer, status) {
-                    folds.add(by, why, cell);
-                    continue;
-                }
-                let Some(group) = &group else {
-                    folds.add(FoldedBy::Rule, "no token can be begun in the issuer's name: no key of it is here", cell);
-                    continue;
-                };
+        let alike = told.alike(signer, &self.world.issuers[issuer].alias);
+        let group = if alike.is_none() { Group::of(told, signer, issuer) } else { None };
+        for status in STATUSES {
+            if let Err((by, why)) = reach(told.site, signer, status) {
+                folds.add(by, why, cell);
+            } else if let Some(why) = alike {
+                folds.add(FoldedBy::Symmetry, why, cell);
+            } else if let Some(group) = &group {
                 let len = group.fold(status, folds);
                 if len > 0 {
-                    self.blocks.push(Block { group: self.groups.len(), key_source, status, start: self.presentations });
+                    self.blocks.push(Block { group: self.groups.len(), status, start: self.presentations });
                     self.presentations += len;
                 }
+            } else {
+                folds.add(FoldedBy::Rule, "no token can be begun in the issuer's name: no key of it is here", cell);
             }
         }
         self.groups.extend(group);

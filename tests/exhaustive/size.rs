@@ -1,18 +1,18 @@
 //! The size, counted again from the world's data by plain loops, and the distinct tokens, counted by forging them.
 
-use super::{WHOLE, world};
+use super::{WHOLE, spread, world};
 use crate::common::NOW;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wrongkey::forge::{BY_NUMBER, Forge, Move};
 use wrongkey::generate::Exhaustive;
-use wrongkey::jose::{Material, Primitive};
+use wrongkey::jose::{Jwk, Material, Primitive};
 use wrongkey::oracle::{Expectation, Told, expect};
-use wrongkey::policy::KeySource;
+use wrongkey::policy::{KeySource, TrustPolicy};
 use wrongkey::rule::Rule;
 use wrongkey::scenario::{Act, Kid, Scenario, Step};
-use wrongkey::world::{Calendar, Issuer, Key, Party, World};
+use wrongkey::world::{Calendar, Issuer, Key, Party, Publication, World};
 
 const ALGORITHMS: [&str; 13] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -36,8 +36,80 @@ fn ways(key: Option<&Key>, allowed: &[String]) -> (usize, usize) {
     (if key.private.is_some() { classes } else { 0 }, public_text)
 }
 
+/// What a party is told at the start, read off its policy.
+struct Known<'w> {
+    world: &'w World,
+    source: KeySource,
+    policy: TrustPolicy,
+    keys: Vec<Jwk>,
+}
+
+impl<'w> Known<'w> {
+    fn at(world: &'w World, party: &Party, source: KeySource) -> Self {
+        let policy = world.policy(party, source, &Publication::of(world), Calendar::At(NOW));
+        let own = policy.issuers.iter().flat_map(|issuer| issuer.own_keys().cloned());
+        let keys = own.chain(policy.converged_jwks.iter().flat_map(|set| set.keys.clone())).collect();
+        Known { world, source, policy, keys }
+    }
+
+    fn trusts(&self, issuer: &Issuer) -> bool {
+        self.policy.issuers.iter().any(|told| told.issuer == issuer.name)
+    }
+
+    fn has_kid(&self, kid: &str) -> bool {
+        self.keys.iter().any(|jwk| jwk.kid.as_deref() == Some(kid))
+    }
+
+    fn has_tenant(&self, alias: &str) -> bool {
+        let id = &self.world.tenant(alias).unwrap().id;
+        self.policy.issuers.iter().any(|told| told.tenants.iter().flatten().any(|tenant| tenant == id))
+    }
+
+    /// What is to be seen of a key, but for its name and its numbers; `None` where another key has either of them.
+    fn look(&self, key: &Key) -> Option<String> {
+        let (kid, material) = (key.jwk.kid.as_ref()?, &key.jwk.material);
+        let others = self.world.keys.iter().filter(|other| other.alias != key.alias);
+        if others.clone().any(|other| other.jwk.kid.as_ref() == Some(kid) || other.jwk.material == *material) {
+            return None;
+        }
+        let mut seen = serde_json::to_value(&key.jwk).unwrap();
+        for number in ["kid", "n", "e", "x", "y", "k"] {
+            seen.as_object_mut().unwrap().remove(number);
+        }
+        Some(format!("{seen} {:?} {:?} {}", material.bits(), key.signs.first(), key.private.is_some()))
+    }
+
+    fn is_stranger(&self, key: &Key, issuer: &Issuer) -> bool {
+        let owner = key.owner.as_ref().map(|owner| self.world.issuer(owner).unwrap());
+        self.keys.iter().all(|jwk| jwk.kid != key.jwk.kid && jwk.material != key.jwk.material)
+            && owner.is_none_or(|owner| owner.alias != issuer.alias && !self.trusts(owner))
+    }
+
+    /// Whether an earlier key of the world is, but for names, this key in the issuer's name.
+    fn is_folded(&self, index: usize, issuer: &Issuer) -> bool {
+        let key = &self.world.keys[index];
+        let Some(look) = self.look(key) else { return false };
+        // What a key's kind is worth to somebody who is not told of it: with what it signs.
+        let kind = |key: &Key| {
+            let jwk = serde_json::to_value(&key.jwk).unwrap();
+            let bits = key.jwk.material.bits();
+            (jwk["kty"].clone(), jwk["crv"].clone(), bits, key.signs.first().copied(), key.private.is_some())
+        };
+        let listed = |key: &Key| self.keys.iter().any(|jwk| jwk.material == key.jwk.material);
+        self.world.keys[..index].iter().any(|other| {
+            let Some(other_look) = self.look(other) else { return false };
+            let siblings = key.owner == other.owner && key.published == other.published && listed(key) == listed(other);
+            let lifetimes = (key.not_before, key.not_after) == (other.not_before, other.not_after);
+            let strangers = self.is_stranger(key, issuer) && self.is_stranger(other, issuer);
+            (self.source != KeySource::Converged && siblings && lifetimes && look == other_look)
+                || (!self.trusts(issuer) && strangers && kind(key) == kind(other))
+        })
+    }
+}
+
 /// The kids that differ: none at all, an unknown one, and those that are in the world.
-fn kids(world: &World, key: Option<&Key>, victim: &Key) -> usize {
+fn kids(told: &Known<'_>, issuer: &Issuer, key: Option<&Key>, victim: &Key) -> usize {
+    let world = told.world;
     let mut texts = BTreeSet::new();
     texts.extend(key.and_then(|key| key.jwk.kid.clone()));
     texts.extend(victim.jwk.kid.clone());
@@ -49,10 +121,16 @@ fn kids(world: &World, key: Option<&Key>, victim: &Key) -> usize {
     let of_the_victim = others(&|key| key.published && key.owner == victim.owner);
     let shared = others(&|key| key.jwk.kid.as_ref().is_some_and(is_shared));
     texts.extend(of_the_victim.into_iter().chain(shared));
-    texts.len() + 2
+    let its_own = key.is_some_and(|key| key.owner.as_ref() == Some(&issuer.alias));
+    if its_own || told.trusts(issuer) {
+        return texts.len() + 2;
+    }
+    // All that the party never heard of are one.
+    texts.iter().filter(|text| told.has_kid(text)).count() + 2
 }
 
-fn tenants(world: &World, party: &Party, issuer: &Issuer) -> usize {
+fn tenants(told: &Known<'_>, party: &Party, issuer: &Issuer) -> usize {
+    let world = told.world;
     if issuer.tenants.is_empty() {
         // With a tenant claim and without.
         return 1 + usize::from(!world.tenants.is_empty());
@@ -60,10 +138,11 @@ fn tenants(world: &World, party: &Party, issuer: &Issuer) -> usize {
     let admitted =
         party.issuers.iter().find(|terms| terms.alias == issuer.alias).and_then(|terms| terms.tenants.as_ref());
     let admitted = admitted.unwrap_or(&issuer.tenants);
-    let second = usize::from(admitted.len() > 1);
-    let other = usize::from(world.tenants.iter().any(|tenant| !admitted.contains(&tenant.alias)));
-    let mixed = usize::from(second + other > 0);
-    1 + second + other + mixed + 1
+    let other = world.tenants.iter().map(|tenant| &tenant.alias).find(|alias| !admitted.contains(alias));
+    let whole: Vec<&String> = admitted.iter().take(2).chain(other).collect();
+    let mixed = usize::from(whole.len() > 1);
+    let strangers = whole.iter().filter(|alias| !told.trusts(issuer) && !told.has_tenant(alias)).count();
+    whole.len() - strangers.saturating_sub(1) + mixed + 1
 }
 
 fn audiences(world: &World, party: &Party) -> usize {
@@ -89,16 +168,21 @@ fn size(world: &World) -> usize {
     let mut size = 0;
     for party in &world.parties {
         for &source in &party.key_sources {
-            for key in world.keys.iter().map(Some).chain([None]) {
+            let told = Known::at(world, party, source);
+            for index in (0..world.keys.len()).map(Some).chain([None]) {
+                let key = index.map(|index| &world.keys[index]);
                 for issuer in &world.issuers {
+                    if index.is_some_and(|index| told.is_folded(index, issuer)) {
+                        continue;
+                    }
                     let terms = party.issuers.iter().find(|terms| terms.alias == issuer.alias);
                     let allowed = terms.and_then(|terms| terms.algorithms.as_ref()).unwrap_or(&issuer.algorithms);
-                    let at_start = wrongkey::world::Publication::of(world);
+                    let at_start = Publication::of(world);
                     let Some(victim) = world.default_key(party, &issuer.alias, &at_start) else { continue };
                     let (signed, unsigned) = ways(key, allowed);
                     let changes = key.map_or(0, |key| changes(world, party, source, key));
-                    let claims = tenants(world, party, issuer) * audiences(world, party);
-                    size += (signed * (1 + changes) + unsigned) * kids(world, key, victim) * claims;
+                    let claims = tenants(&told, party, issuer) * audiences(world, party);
+                    size += (signed * (1 + changes) + unsigned) * kids(&told, issuer, key, victim) * claims;
                 }
             }
         }
@@ -123,6 +207,53 @@ fn a_world_of_ones_own_has_its_size_too() {
         let one = Exhaustive::of(std::slice::from_ref(&world), |site| site.party.alias == *party);
         assert!(!one.is_empty() && one.len() < own.len());
         assert!((0..one.len()).all(|index| one.nth(index).as_led().unwrap().1.to == *party));
+    }
+}
+
+/// One of a key's own names in place of another's, wherever the scenario has them.
+fn renamed(scenario: &Scenario, from: &str, to: &str) -> Scenario {
+    let text = serde_json::to_string(scenario).unwrap();
+    Scenario::from_json(text.replace(&format!("\"{from}\""), &format!("\"{to}\"")).as_bytes()).unwrap()
+}
+
+#[test]
+fn what_is_folded_for_being_alike_is_judged_like_what_stands_for_it() {
+    let core = WHOLE.cores().iter().find(|core| core.world().name == "multi-tenant").unwrap();
+    let (world, forge) = (core.world(), Forge::new(Arc::clone(core.world()), Calendar::At(NOW)));
+    // Keys whose names the converged set spells differently, and strangers to those who are not told of the directory.
+    let siblings = ["directory-space", "directory-null", "directory-number", "directory-list"];
+    let strangers = ["partners-ec", "mallory-ec"];
+    let mut seen: BTreeMap<(bool, Option<Rule>), usize> = BTreeMap::new();
+    for index in spread(11) {
+        let scenario = WHOLE.nth(index);
+        let (_, present) = scenario.as_led().unwrap();
+        if scenario.world != world.name || scenario.key_source != KeySource::PerIssuer {
+            continue;
+        }
+        let signer = present.acts.iter().find_map(|act| match act {
+            Act::SignWith(sign) => sign.key.clone().or_else(|| Some(sign.secret.as_ref()?.of.clone())),
+            _ => None,
+        });
+        let stranger_here = present.to == "vendor-desk" && present.honest.issuer == "staging";
+        let others: &[&str] = match signer.as_deref() {
+            // There are many of them.
+            Some("directory-blank") if index.is_multiple_of(5) => &siblings,
+            Some("directory-ec" | "directory-client") if stranger_here => &strangers,
+            _ => continue,
+        };
+        let (_, expectation) = forged(&forge, &scenario);
+        for other in others {
+            let (_, folded) = forged(&forge, &renamed(&scenario, signer.as_ref().unwrap(), other));
+            assert_eq!(folded.broken(), expectation.broken(), "{other} in {}", scenario.to_json());
+            assert_eq!(folded.latitudes(), expectation.latitudes(), "{other} in {}", scenario.to_json());
+            *seen.entry((others.len() == 2, expectation.alone())).or_default() += 1;
+        }
+    }
+    println!("{seen:?}");
+    for (strangers, rule) in
+        [(false, Rule::KeyBelongsToIssuer), (false, Rule::IssuerTrusted), (true, Rule::IssuerTrusted)]
+    {
+        assert!(seen.contains_key(&(strangers, Some(rule))), "{rule} is among them: {seen:?}");
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::Folds;
 use super::axes::{AUDIENCES, Alg, Audience, FoldedBy, KIDS, KidChoice, Status, TENANTS, Tenancy};
+use super::told::Told;
 use crate::generate::acts::{drop_claim, drop_header, set_claim, set_header, strip};
 use crate::generate::playable::has_layout;
 use crate::jose::{Layout, Primitive};
+use crate::policy::KeySource;
 use crate::scenario::{Act, Honest, Kid, Present, PublicForm, PublicText, SignWith, Value};
 use crate::world::{Issuer, Key, Party, Publication, World};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -55,6 +57,7 @@ enum By {
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) party: usize,
+    pub(super) key_source: KeySource,
     pub(super) signer: Signer,
     issuer: usize,
     /// A key of the claimed issuer, by index.
@@ -67,23 +70,37 @@ pub(super) struct Group {
     forms: Vec<Form>,
     signed: usize,
     tenants: Vec<Tenancy>,
+    /// Values of the tenant axis that are, but for a name, one of those.
+    alike: usize,
     audiences: Vec<Audience>,
     /// Forms that fold, with how many pairs of algorithm and `kid`.
     folded: Vec<(FoldedBy, &'static str, usize)>,
     said: Said,
-    /// Number of its first token.
-    pub(super) token: usize,
 }
 
 impl Group {
     /// `None` where no token can be begun in the issuer's name.
-    pub(super) fn of(world: &World, party: usize, signer: Signer, issuer: usize, token: usize) -> Option<Self> {
-        let (whose, claimed) = (&world.parties[party], &world.issuers[issuer]);
+    pub(super) fn of(told: &Told<'_>, signer: Signer, issuer: usize) -> Option<Self> {
+        let (world, whose, claimed) = (told.site.world, told.site.party, &told.site.world.issuers[issuer]);
         let victim = victim(world, whose, claimed)?;
         let victim = world.keys.iter().position(|key| key.alias == victim.alias)?;
         let own = signer.key(world);
+        let sayable = TENANTS.into_iter().filter(|&tenancy| tenants(world, whose, claimed, tenancy).is_some());
+        let mut tenancies: Vec<Tenancy> = sayable.collect();
+        let count = tenancies.len();
+        if !told.trusts(&claimed.alias) {
+            // Of tenants that the policy names nowhere, each in `iss` and in its claim alike, one stands for all.
+            let mut stands = false;
+            tenancies.retain(|&tenancy| match tenants(world, whose, claimed, tenancy) {
+                Some((Some(named), Some(claim))) if named == claim && !told.names_tenant(&named) => {
+                    !std::mem::replace(&mut stands, true)
+                }
+                _ => true,
+            });
+        }
         let mut group = Group {
-            party,
+            party: world.parties.iter().position(|party| party.alias == whose.alias)?,
+            key_source: told.site.key_source,
             signer,
             issuer,
             victim,
@@ -91,18 +108,18 @@ impl Group {
             shared: shared_kid(world, own, &world.keys[victim]),
             forms: Vec::new(),
             signed: 0,
-            tenants: TENANTS.into_iter().filter(|&tenancy| tenants(world, whose, claimed, tenancy).is_some()).collect(),
+            alike: count - tenancies.len(),
+            tenants: tenancies,
             audiences: AUDIENCES.into_iter().filter(|&audience| names(world, whose, audience).is_some()).collect(),
             folded: Vec::new(),
             said: Said::default(),
-            token,
         };
         let mut unsigned = Vec::new();
         for class in Alg::CLASSES {
             match algorithm(class, own, allowed(whose, claimed)) {
                 Err((by, why)) => group.folded.push((by, why, KIDS.len())),
                 Ok(by) => {
-                    let forms = group.kids(world, by);
+                    let forms = group.kids(told, by);
                     if matches!(by, By::Key(_)) { group.forms.extend(forms) } else { unsigned.extend(forms) }
                 }
             }
@@ -114,7 +131,14 @@ impl Group {
     }
 
     /// The ways to name the key that differ.
-    fn kids(&mut self, world: &World, by: By) -> Vec<Form> {
+    fn kids(&mut self, told: &Told<'_>, by: By) -> Vec<Form> {
+        let world = told.site.world;
+        let claimed = &world.issuers[self.issuer].alias;
+        let its_own = self.signer.key(world).is_some_and(|key| key.owner.as_ref() == Some(claimed));
+        let is_stranger = |group: &Group, kid| {
+            let text = group.kid_text(world, kid);
+            !its_own && !told.trusts(claimed) && text.is_some_and(|kid| !told.names_kid(&kid))
+        };
         let mut forms: Vec<Form> = Vec::new();
         for kid in KIDS {
             let form = Form { by, kid };
@@ -130,7 +154,14 @@ impl Group {
                 }
                 _ => {
                     let same = forms.iter().any(|known| self.kid_text(world, known.kid) == self.kid_text(world, kid));
-                    same.then_some((FoldedBy::Symmetry, "the same kid by two names"))
+                    let alike = || is_stranger(self, kid) && forms.iter().any(|known| is_stranger(self, known.kid));
+                    match same {
+                        true => Some((FoldedBy::Symmetry, "the same kid by two names")),
+                        false => alike().then_some((
+                            FoldedBy::Symmetry,
+                            "the party is told neither of the issuer nor of two kids: they differ in nothing",
+                        )),
+                    }
                 }
             };
             match fold {
@@ -172,7 +203,12 @@ impl Group {
         folds.add(
             FoldedBy::Rule,
             "the claimed issuer has no such tenant",
-            (TENANTS.len() - tenants) * AUDIENCES.len() * pairs,
+            (TENANTS.len() - tenants - self.alike) * AUDIENCES.len() * pairs,
+        );
+        folds.add(
+            FoldedBy::Symmetry,
+            "the party is told neither of the issuer nor of two tenants: they differ in nothing",
+            self.alike * AUDIENCES.len() * pairs,
         );
         folds.add(
             FoldedBy::Rule,
@@ -266,6 +302,16 @@ impl Group {
         }
     }
 
+    /// A number for a token, the same at every key source and whatever has become of the signing key. Relying parties are shown
+    /// tokens of their own, and two names of one key make two tokens.
+    pub(super) fn number(&self, number: usize) -> u64 {
+        let signer = match self.signer {
+            Signer::Key(index) => Some(index),
+            Signer::Nobody => None,
+        };
+        digest(&(self.party, signer, self.content(number, None))) & NUMBERS
+    }
+
     /// A digest of what the token of that number says, with what keeps it fresh held fixed: the same in two groups where their
     /// tokens are the same octets. `later` is what the relying party waits for before the token is made.
     pub(super) fn content(&self, number: usize, later: Option<u64>) -> u64 {
@@ -318,6 +364,9 @@ impl Said {
         }
     }
 }
+
+/// Higher bits tell other kinds of tokens from these.
+const NUMBERS: u64 = (1 << 60) - 1;
 
 /// Sixty-four bits tell a million tokens apart: two of them are alike by chance once in thirty million worlds.
 fn digest(what: &impl Hash) -> u64 {
