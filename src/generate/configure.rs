@@ -73,7 +73,8 @@ pub(super) fn policy_act(u: &mut Unstructured<'_>, site: Site<'_>, issuer: &str)
         }
         3 => {
             let name = *u.choose(&["RS256", "PS256", "ES256", "EdDSA", "HS256"])?;
-            PolicyAct::SetAlgorithms { issuer, algorithms: vec![name.to_owned()] }
+            let algorithms = if chance(u, 1, 4)? { Vec::new() } else { vec![name.to_owned()] };
+            PolicyAct::SetAlgorithms { issuer, algorithms }
         }
         4 if !world.tenants.is_empty() => {
             PolicyAct::SetTenants { issuer, tenants: vec![u.choose(&world.tenants)?.alias.clone()] }

@@ -1,7 +1,8 @@
 //! Values worth writing: for each claim and header member the right ones, the almost right ones and the wrong ones.
 
 use super::acts::json;
-use super::site::Site;
+use super::site::{Site, is_secret};
+use crate::policy::TENANT_PLACE;
 use crate::scenario::{Edit, Honest, Scalar, Span, Value};
 use crate::world::{Key, World};
 use arbitrary::{Result, Unstructured};
@@ -14,9 +15,9 @@ pub(super) struct Scene<'s, 'w> {
 }
 
 /// Claims by how often they are changed: those that somebody reads before those that nobody does.
-const CLAIMS: [&str; 20] = [
+const CLAIMS: [&str; 22] = [
     "iss", "iss", "iss", "iss", "aud", "aud", "aud", "aud", "exp", "exp", "exp", "nbf", "nbf", "sub", "sub", "tid",
-    "tid", "iat", "jti", "scope",
+    "tid", "iat", "jti", "scope", "cnf", "sub_jwk",
 ];
 
 /// Header members by how often they are changed.
@@ -46,6 +47,15 @@ impl<'w> Scene<'_, 'w> {
             "iat" => time(u, &[-1, -3600, 3600]),
             "sub" => self.sub(u),
             "tid" => self.tid(u),
+            // RFC 7800 section 3.2; OpenID Connect Core 1.0 section 7.4.
+            "cnf" => Ok(match self.carried_key(u)? {
+                Some(key) => Value::Object([("jwk".to_owned(), Value::Jwk(key.alias.clone()))].into()),
+                None => odd(u)?,
+            }),
+            "sub_jwk" => Ok(match self.carried_key(u)? {
+                Some(key) => Value::Jwk(key.alias.clone()),
+                None => odd(u)?,
+            }),
             _ => plain(u),
         }
     }
@@ -82,7 +92,7 @@ impl<'w> Scene<'_, 'w> {
 
     fn iss(&self, u: &mut Unstructured<'_>) -> Result<Value> {
         let own = || Value::issuer(self.issuer());
-        Ok(match u.int_in_range(0..=11)? {
+        Ok(match u.int_in_range(0..=13)? {
             0..=1 => own(),
             2..=5 => Value::issuer(&u.choose(&self.site.world.issuers)?.alias),
             6..=7 => own().edited(edit(u)?),
@@ -90,7 +100,13 @@ impl<'w> Scene<'_, 'w> {
             9 if !self.site.world.tenants.is_empty() => {
                 Value::Issuer { of: self.issuer().to_owned(), tenant: Some(self.any_tenant(u)?) }
             }
-            10 => Value::text(""),
+            // A name that was made of the template, and is no tenant's.
+            10 if !self.site.world.tenants.is_empty() => {
+                let segment = Box::new(Value::text(*u.choose(&[TENANT_PLACE, "common", ""])?));
+                Value::IssuerWith { of: self.issuer().to_owned(), segment }
+            }
+            11 => Value::text(""),
+            12 => Value::Audience(self.site.party.alias.clone()),
             _ => odd(u)?,
         })
     }
@@ -126,6 +142,15 @@ impl<'w> Scene<'_, 'w> {
 
     fn any_tenant(&self, u: &mut Unstructured<'_>) -> Result<String> {
         Ok(u.choose(&self.site.world.tenants)?.alias.clone())
+    }
+
+    /// A key that a token may carry itself, one that nobody trusts before any other; `None` where there is none.
+    pub(super) fn carried_key(&self, u: &mut Unstructured<'_>) -> Result<Option<&'w Key>> {
+        let world: &'w World = self.site.world;
+        let keys: Vec<_> = world.keys.iter().filter(|key| !is_secret(key) && key.private.is_some()).collect();
+        let attackers: Vec<_> = keys.iter().copied().filter(|key| key.owner.is_none()).collect();
+        let from = if !attackers.is_empty() && chance(u, 2, 3)? { &attackers } else { &keys };
+        if from.is_empty() { Ok(None) } else { u.choose(from).map(|key| Some(*key)) }
     }
 
     /// Any key that can sign: a key of the claimed issuer's as often as all others together.

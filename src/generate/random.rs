@@ -1,7 +1,7 @@
 //! Random scenarios, each choice made within what the choices before it allow: a site, an honest token, then what is done
 //! to it, or steps around it.
 
-use super::acts::{raw, sign_now, the_same_again};
+use super::acts::{raw, set_claim, sign_now, the_same_again};
 use super::atlas::Atlas;
 use super::configure::{asking, configured, policy_act};
 use super::palette::{Scene, chance, claim_name, header_name};
@@ -11,7 +11,7 @@ use crate::jose::{Layout, Primitive, Serialization, Spelling};
 use crate::policy::Replay;
 use crate::scenario::{
     Act, Donor, Duplicate, Honest, KeyHeader, Kid, Mangle, Named, Place, Present, PublicForm, PublicText, Raw,
-    Scenario, Segment, SetMember, SignWith, Span, Splice, Step,
+    Scenario, Segment, SetMember, SignWith, Span, Splice, Step, Value,
 };
 use crate::world::{Key, Publication};
 use arbitrary::{Result, Unstructured};
@@ -158,19 +158,42 @@ pub(super) fn is_last(act: &Act) -> bool {
 }
 
 /// An act of any kind, with the one that gives it its meaning where it needs one: a spelling is only something that nobody
-/// signed where somebody has signed before, and a key in the header only tempts where it made the signature.
+/// signed where somebody has signed before, and a key that the token carries only tempts where it made the signature.
 pub(super) fn act(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, names: &[String]) -> Result<Vec<Act>> {
     let kind = *u.choose(&KINDS)?;
     let act = act_of(u, scene, kind, names)?;
-    Ok(match &act {
-        Act::Spell { part: Segment::Header | Segment::Payload, .. } if chance(u, 1, 2)? => vec![sign_now(), act],
-        Act::EmbedKey { key, .. } if chance(u, 3, 4)? => {
-            let sign = SignWith { key: Some(key.clone()), ..SignWith::default() };
-            let alg = scene.site.world.key(key).map(|key| algorithm(u, scene, key)).transpose()?.flatten();
-            vec![act, Act::SignWith(SignWith { alg, ..sign })]
-        }
-        _ => vec![act],
-    })
+    if matches!(act, Act::Spell { part: Segment::Header | Segment::Payload, .. }) && chance(u, 1, 2)? {
+        return Ok(vec![sign_now(), act]);
+    }
+    let Some(key) = carried(&act).and_then(|key| scene.site.world.key(key)) else { return Ok(vec![act]) };
+    if !chance(u, 3, 4)? {
+        return Ok(vec![act]);
+    }
+    let alg = algorithm(u, scene, key)?;
+    let sign = Act::SignWith(SignWith { key: Some(key.alias.clone()), alg, ..SignWith::default() });
+    // Whoever is their own issuer goes by the thumbprint of their key (OpenID Connect Core 1.0 section 7).
+    if matches!(&act, Act::SetClaim(set) if set.name == "sub_jwk") {
+        let name = || Value::Thumbprint(key.alias.clone());
+        let iss = if chance(u, 1, 3)? { name() } else { Value::text("https://self-issued.me") };
+        return Ok(vec![set_claim("iss", iss), set_claim("sub", name()), act, sign]);
+    }
+    Ok(vec![act, sign])
+}
+
+/// The key that an act makes the token carry.
+fn carried(act: &Act) -> Option<&str> {
+    match act {
+        Act::EmbedKey { key, .. } => Some(key),
+        Act::SetClaim(SetMember { name, value }) if matches!(name.as_str(), "cnf" | "sub_jwk") => match value {
+            Value::Jwk(key) => Some(key),
+            Value::Object(members) => match members.get("jwk") {
+                Some(Value::Jwk(key)) => Some(key),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// An act of the same kind as another, anew.
@@ -217,16 +240,10 @@ fn act_of(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, kind: u8, names: &[Str
         }
         7 => Act::StripSignature {},
         8 => Act::Splice(splice(u, scene, names)?),
-        9 => {
-            let keys: Vec<_> =
-                scene.site.world.keys.iter().filter(|key| !is_secret(key) && key.private.is_some()).collect();
-            let attackers: Vec<_> = keys.iter().copied().filter(|key| key.owner.is_none()).collect();
-            let from = if !attackers.is_empty() && chance(u, 2, 3)? { &attackers } else { &keys };
-            if from.is_empty() {
-                return Ok(Act::StripSignature {});
-            }
-            Act::EmbedKey { r#as: KeyHeader::Jwk, key: u.choose(from)?.alias.clone() }
-        }
+        9 => match scene.carried_key(u)? {
+            Some(key) => Act::EmbedKey { r#as: KeyHeader::Jwk, key: key.alias.clone() },
+            None => Act::StripSignature {},
+        },
         10 => {
             let forms = [Serialization::Flattened, Serialization::Detached, Serialization::Compact];
             Act::Serialize { r#as: *u.choose(&forms)? }
@@ -271,7 +288,7 @@ fn raw_text(u: &mut Unstructured<'_>) -> Result<Raw> {
 fn sign_with(u: &mut Unstructured<'_>, scene: Scene<'_, '_>) -> Result<SignWith> {
     let symmetric = scene.site.allowed(&scene.honest.issuer).iter().any(|name| name.starts_with("HS"));
     // Where HMAC is allowed anyway a public text has only to be mistaken for the secret.
-    if chance(u, if symmetric { 3 } else { 1 }, 8)?
+    if chance(u, if symmetric { 4 } else { 1 }, 8)?
         && let Some(sign) = sign_public(u, scene)?
     {
         return Ok(sign);
@@ -285,23 +302,24 @@ fn sign_with(u: &mut Unstructured<'_>, scene: Scene<'_, '_>) -> Result<SignWith>
     Ok(SignWith { key: Some(key.alias.clone()), secret: None, alg, kid })
 }
 
-/// HMAC over what everybody knows of a key: an own one of the claimed issuer's as often as all others together, and the forms
-/// that software keeps keys in, or nothing at all, before all others.
+/// HMAC over what everybody knows of a key: an own one of the claimed issuer's before all others, and the forms that software
+/// keeps keys in, or nothing at all, before all others. Who hands out nothing does so under a name that nobody has.
 fn sign_public(u: &mut Unstructured<'_>, scene: Scene<'_, '_>) -> Result<Option<SignWith>> {
     let keys: Vec<_> = scene.site.world.keys.iter().filter(|key| key.owner.is_some() && !is_secret(key)).collect();
     let own: Vec<_> = keys.iter().copied().filter(|key| key.owner.as_ref() == Some(&scene.honest.issuer)).collect();
-    let from = if !own.is_empty() && chance(u, 1, 2)? { &own } else { &keys };
+    let from = if !own.is_empty() && chance(u, 3, 4)? { &own } else { &keys };
     if from.is_empty() {
         return Ok(None);
     }
     let key = *u.choose(from)?;
-    let layout = match u.int_in_range(0..=7)? {
+    let layout = match u.int_in_range(0..=9)? {
         0..=3 if has_layout(key, Layout::SpkiPem) => Layout::SpkiPem,
         4..=5 => Layout::Empty,
+        6..=7 if has_layout(key, Layout::Openssh) => *u.choose(&[Layout::Openssh, Layout::Jwk])?,
         _ => *u.choose(&Layout::ALL.iter().copied().filter(|&layout| has_layout(key, layout)).collect::<Vec<_>>())?,
     };
     let alg = if chance(u, 1, 4)? { Some((*u.choose(&["HS384", "HS512"])?).to_owned()) } else { None };
-    let kid = kid(u, scene, 5)?;
+    let kid = if layout == Layout::Empty && chance(u, 2, 3)? { unknown_kid(u)? } else { kid(u, scene, 8)? };
     Ok(Some(SignWith {
         key: None,
         secret: Some(PublicText { of: key.alias.clone(), form: PublicForm::Layout(layout) }),
@@ -319,9 +337,14 @@ fn kid(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, own: u8) -> Result<Kid> {
     Ok(match u.int_in_range(0..=4)? {
         0 => Kid::Keep,
         1 => Kid::None,
-        2 => Kid::Text((*u.choose(&["unknown", "", "0"])?).to_owned()),
+        2 => unknown_kid(u)?,
         _ => Kid::Of(scene.any_key(u)?.alias.clone()),
     })
+}
+
+/// The name of no key; some of them are names of something all the same, in languages in which every object has them.
+fn unknown_kid(u: &mut Unstructured<'_>) -> Result<Kid> {
+    Ok(Kid::Text((*u.choose(&["unknown", "", "0", "__proto__", "constructor"])?).to_owned()))
 }
 
 /// Mostly one that the claimed issuer is allowed, where the key can sign by one: then only the key is wrong.
