@@ -166,13 +166,14 @@ impl Chunk {
         self.done = true;
         let summary = &mut self.summary;
         summary.leads.append(&mut self.leads);
-        for (index, why) in self.unplayable.drain(..) {
+        // Taken, not drained: what is emptied would keep its room.
+        for (index, why) in std::mem::take(&mut self.unplayable) {
             summary.unplayable.push((plan.stream.name_of(index), why));
         }
         for (site, why) in &self.closed_badly {
             summary.tally.closed_badly(site, why);
         }
-        for mut entry in self.entries.drain(..) {
+        for mut entry in std::mem::take(&mut self.entries) {
             if let (Seen::Rejected(evidence), Some(why)) =
                 (&mut entry.case.seen, self.closed_badly.get(&entry.case.site))
                 && let Evidence::Confirmed(kind) = *evidence
@@ -479,3 +480,20 @@ fn honest(
 const HONEST: u64 = 1 << 62;
 /// Numbers of those at the end of a chunk differ from those at its beginning.
 const CLOSING: u64 = 1 << 61;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validator::reference;
+
+    #[test]
+    fn a_chunk_that_is_over_keeps_no_room_for_what_it_held() {
+        let stream = Arc::new(Stream::new(&[], &Selection::default(), Vec::new(), 0, 0));
+        let (now, timeout) = (NumericDate(0), Duration::from_secs(1));
+        let plan = Plan { worlds: Vec::new(), stream, now, jobs: 1, timeout, max_findings: 1 };
+        let mut chunk = Chunk::default();
+        chunk.entries.reserve(CHUNK);
+        chunk.sum_up(&plan, &reference::maker()().describe());
+        assert_eq!(chunk.entries.capacity(), 0);
+    }
+}

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
 
-/// Most answers that a bench keeps: about 4 MB.
-const MAX_LAWFUL: usize = 16_384;
+/// Most answers that a bench keeps: about 2 MB, of which those in use are few.
+const MAX_LAWFUL: usize = 4_096;
 
 /// Twins have numbers of their own, so that their `jti` and subject differ from those of the tokens they belong to.
 pub(super) const TWIN: u64 = 1 << 63;
