@@ -79,7 +79,7 @@ pub(super) fn policy_act(u: &mut Unstructured<'_>, site: Site<'_>, issuer: &str)
         4 if !world.tenants.is_empty() => {
             PolicyAct::SetTenants { issuer, tenants: vec![u.choose(&world.tenants)?.alias.clone()] }
         }
-        5 => PolicyAct::SetLeeway(*u.choose(&[0, 30, 300])?),
+        5 => PolicyAct::SetLeeway(*u.choose(&[0, 30, 300, u64::MAX])?),
         7 => PolicyAct::RenameIssuer { issuer, name: (*u.choose(&NAMES)?).to_owned() },
         8 => PolicyAct::EditIssuer { edit: edit_of_name(u, site, &issuer)?, issuer },
         9 => PolicyAct::ListKey { key: any_key(u, site, &issuer)?.alias.clone(), issuer },

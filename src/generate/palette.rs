@@ -15,9 +15,31 @@ pub(super) struct Scene<'s, 'w> {
 }
 
 /// Claims by how often they are changed: those that somebody reads before those that nobody does.
-const CLAIMS: [&str; 22] = [
-    "iss", "iss", "iss", "iss", "aud", "aud", "aud", "aud", "exp", "exp", "exp", "nbf", "nbf", "sub", "sub", "tid",
-    "tid", "iat", "jti", "scope", "cnf", "sub_jwk",
+const CLAIMS: [&str; 24] = [
+    "iss",
+    "iss",
+    "iss",
+    "iss",
+    "aud",
+    "aud",
+    "aud",
+    "aud",
+    "exp",
+    "exp",
+    "exp",
+    "nbf",
+    "nbf",
+    "sub",
+    "sub",
+    "tid",
+    "tid",
+    "iat",
+    "jti",
+    "scope",
+    "cnf",
+    "sub_jwk",
+    "email",
+    "preferred_username",
 ];
 
 /// Header members by how often they are changed.
@@ -43,9 +65,9 @@ impl<'w> Scene<'_, 'w> {
             "iss" => self.iss(u),
             "aud" => self.aud(u),
             "exp" => time(u, &[3600, 60, 86_400, 0, -1, -3600, -86_400]),
-            "nbf" => time(u, &[-3600, -1, 0, 60, 3600]),
+            "nbf" => time(u, &[-3600, -1, 0, 60, 3600, 1 << 32]),
             "iat" => time(u, &[-1, -3600, 3600]),
-            "sub" => self.sub(u),
+            "sub" | "email" | "preferred_username" => self.sub(u),
             "tid" => self.tid(u),
             // RFC 7800 section 3.2; OpenID Connect Core 1.0 section 7.4.
             "cnf" => Ok(match self.carried_key(u)? {
@@ -102,7 +124,8 @@ impl<'w> Scene<'_, 'w> {
             }
             // A name that was made of the template, and is no tenant's.
             10 if !self.site.world.tenants.is_empty() => {
-                let segment = Box::new(Value::text(*u.choose(&[TENANT_PLACE, "common", ""])?));
+                let segment =
+                    Box::new(Value::text(*u.choose(&[TENANT_PLACE, TENANT_PLACE, TENANT_PLACE, "common", ""])?));
                 Value::IssuerWith { of: self.issuer().to_owned(), segment }
             }
             11 => Value::text(""),
@@ -113,12 +136,13 @@ impl<'w> Scene<'_, 'w> {
 
     fn aud(&self, u: &mut Unstructured<'_>) -> Result<Value> {
         let own = || Value::Audience(self.site.party.alias.clone());
-        Ok(match u.int_in_range(0..=9)? {
+        Ok(match u.int_in_range(0..=10)? {
             0 => own(),
             1..=3 => Value::Audience(u.choose(&self.site.world.parties)?.alias.clone()),
             4..=6 => own().edited(edit(u)?),
             7 => Value::List(vec![own()]),
             8 => Value::List(vec![own(), plain(u)?]),
+            9 => Value::text("*"),
             _ => odd(u)?,
         })
     }
@@ -201,7 +225,9 @@ fn time(u: &mut Unstructured<'_>, seconds: &[i64]) -> Result<Value> {
 
 pub(super) fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
     Ok(match u.int_in_range(0..=8)? {
-        0..=1 => Edit::Suffix((*u.choose(&["/", "1", "#", "?x", ".example.net", "@example.net", " "])?).to_owned()),
+        0..=1 => Edit::Suffix(
+            (*u.choose(&["/", "1", "#", "?x", ".example.net", "@example.net", " ", "\0", "\n"])?).to_owned(),
+        ),
         2 => Edit::Prefix((*u.choose(&["x", " ", "https://example.net/"])?).to_owned()),
         3 => Edit::CutEnd(u.int_in_range(1..=9)?),
         4 => Edit::CutStart(u.int_in_range(1..=9)?),
