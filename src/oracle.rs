@@ -75,6 +75,9 @@ pub enum Latitude {
     NamelessIssuer,
     /// The secret stands in a published set, where only public keys belong (RFC 7517 section 9.2 has secrets kept).
     SecretPublished,
+    /// The JWK says that it is revoked, in a member of OpenID Federation's historical keys: whoever does not know it ignores it
+    /// (RFC 7517 section 4).
+    MarkedRevoked,
     /// The secret is blank, or the text of a public key: everybody can know it, and nothing in the RFCs forbids its form.
     SecretGuessable,
     /// Another token with the same `iss` and `jti`, or the same one in a case that was open, was shown before.

@@ -9,8 +9,8 @@ mod span;
 mod value;
 
 pub use act::{
-    Act, Donor, Duplicate, KeyHeader, Kid, Mangle, Named, Place, PublicForm, PublicText, Raw, Segment, SetMember,
-    SignWith, Splice,
+    Act, Donor, Duplicate, EcdsaInteger, KeyHeader, Kid, Mangle, Named, Place, PublicForm, PublicText, Raw, Segment,
+    SetMember, SignWith, Splice,
 };
 pub use policy_act::{KeyIssuer, PolicyAct, Spoil};
 pub use span::Span;

@@ -58,6 +58,7 @@ const SEEDS: &[(&str, &[Rule])] = &[
     ("lifecycle/token-outlives-its-issuer", &[KeyInService]),
     ("lifecycle/old-and-new-key", &[]),
     ("lifecycle/exponent-of-one", &[KeyAcceptable]),
+    ("lifecycle/key-marked-revoked", &[]),
     ("resolution/key-in-the-header", &[KeyBelongsToIssuer]),
     ("state/cache-primed-by-an-honest-token", &[KeyBelongsToIssuer]),
     ("state/honest-after-an-attack", &[]),
@@ -91,6 +92,7 @@ const SEEDS: &[(&str, &[Rule])] = &[
     ("encoding/second-issuer-last", &[IssuerTrusted]),
     ("signature/claim-changed-after-signing", &[SignatureMatches]),
     ("signature/payload-of-another-token", &[SignatureMatches]),
+    ("signature/leading-zero-octet-left-out", &[SignatureMatches]),
     ("replay/the-same-again", &[ReplayRefused]),
     ("identity/dots-replaced", &[IssuerTrusted]),
     ("identity/look-alike-letter", &[IssuerTrusted]),
@@ -113,6 +115,7 @@ const SEEDS: &[(&str, &[Rule])] = &[
     ("control/escaped-before-signing", &[]),
     ("control/honest", &[]),
     ("control/without-kid", &[]),
+    ("control/leading-zero-octet", &[]),
 ];
 
 fn corpus() -> PathBuf {

@@ -119,7 +119,8 @@ fn a_flaw_is_found_without_any_class_that_aims_at_it_and_told_at_once() {
     let progress = Arc::new(Progress::default());
     let mut found = |findings: Vec<Finding>| told.extend(findings);
     let outcome =
-        hunt(&plan(2, 0, 2), &maker, &limits(SCENARIOS), Vec::new(), &progress, &mut found, &mut || {}).unwrap();
+        hunt(&plan(0, 0, 2), &maker, &limits(2_048 + SCENARIOS), Vec::new(), &progress, &mut found, &mut || {})
+            .unwrap();
     let storm = outcome.findings.iter().find(|finding| finding.rules == BTreeSet::from([Rule::KeyBelongsToIssuer]));
     let storm = storm.unwrap();
     assert!(storm.reproduced && storm.kind == Kind::FalseAccept);

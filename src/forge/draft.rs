@@ -1,5 +1,7 @@
 //! A token while it is written: acts change it, signing records an event, and what comes after a signature is not signed.
 
+mod seek;
+
 use super::value::resolve;
 use super::{At, Forge, Situation};
 use crate::error::Error;
@@ -10,7 +12,8 @@ use crate::jose::{
 use crate::key::{PrivateKey, public_text};
 use crate::provenance::{Jws, Part, Presented, Provenance, SigningEvent};
 use crate::scenario::{
-    Act, Duplicate, Honest, KeyHeader, Kid, Mangle, Place, PublicForm, Raw, Segment, SetMember, SignWith, Span, Splice,
+    Act, Duplicate, EcdsaInteger, Honest, KeyHeader, Kid, Mangle, Place, PublicForm, Raw, Segment, SetMember, SignWith,
+    Span, Splice,
 };
 use crate::world::{Key, World};
 use std::cell::OnceCell;
@@ -28,6 +31,8 @@ pub(super) struct Draft {
     header: Text,
     payload: Text,
     signature: Option<Vec<u8>>,
+    /// What the next signature is to begin with a zero octet in.
+    sought: Option<EcdsaInteger>,
     signature_spellings: Vec<Spelling>,
     serialization: Serialization,
     around: (String, String),
@@ -165,6 +170,7 @@ impl Draft {
             header: Text::of(header),
             payload: Text::of(payload),
             signature: None,
+            sought: None,
             signature_spellings: Vec::new(),
             serialization: Serialization::Compact,
             around: (String::new(), String::new()),
@@ -209,6 +215,7 @@ impl Draft {
                     add(members(&mut self.header, place)?, Member::new(name, value), *at);
                 }
                 Act::SignWith(sign) => self.sign_with(forge, situation, party, sign, place)?,
+                Act::SeekLeadingZero { of } => self.sought = Some(*of),
                 Act::StripSignature {} => self.signature = Some(Vec::new()),
                 Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, place)?,
                 Act::EmbedKey { r#as: KeyHeader::Jwk, key } => {
@@ -260,6 +267,9 @@ impl Draft {
     }
 
     fn sign(&mut self, forge: &Forge, private: &PrivateKey, alg: Primitive, place: At) -> Result<(), Error> {
+        if let Some(of) = self.sought.take() {
+            self.seek(forge, private, alg, of, place)?;
+        }
         let (Text::Written(header), Text::Written(payload)) = (&self.header, &self.payload) else {
             let problem = "raw octets are not signed: put sign-with before them".to_owned();
             return Err(Error::Scenario { place: place.to_string(), problem });
@@ -398,7 +408,9 @@ impl Draft {
             // Only an ECDSA signature has another form; any other stays as it is.
             Mangle::NMinusS => octets = mirror.unwrap_or(octets),
             Mangle::Der if mirror.is_some() => octets = der(&octets),
-            Mangle::Der => {}
+            Mangle::DropZeros if mirror.is_some() => octets = seek::without_zeros(&octets),
+            Mangle::PadZeros if mirror.is_some() => octets = seek::with_zeros(&octets),
+            Mangle::Der | Mangle::DropZeros | Mangle::PadZeros => {}
         }
         self.signature = Some(octets);
     }

@@ -22,7 +22,7 @@ const TOKEN_ACTS: [usize; 6] = [0, 0, 0, 0, 0, 1];
 
 /// Kinds of acts by how often, as [`policy_act`] numbers them: what is said of names and keys has more ways to go wrong than what
 /// is said of the rest.
-const KINDS: [u8; 26] = [0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 6, 7, 7, 8, 8, 9, 9, 9, 10, 11, 12, 12, 13, 13, 14, 15];
+const KINDS: [u8; 27] = [0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 6, 7, 7, 8, 8, 9, 9, 9, 10, 11, 12, 12, 13, 13, 14, 15, 16];
 
 /// Names that an issuer is configured under by mistake.
 const NAMES: [&str; 4] = ["", " ", "x", "https://"];
@@ -97,6 +97,7 @@ pub(super) fn policy_act(u: &mut Unstructured<'_>, site: Site<'_>, issuer: &str)
             let ways: Vec<Spoil> = Spoil::ALL.into_iter().filter(|&how| can_be_spoiled(key, how)).collect();
             PolicyAct::SpoilKey { key: key.alias.clone(), how: *u.choose(&ways)? }
         }
+        16 => PolicyAct::MarkRevoked(own_key(u, site, &issuer)?.alias.clone()),
         15 => PolicyAct::SetSecret { secret: secret(u, site, &issuer)?, issuer },
         _ => {
             let members = [
@@ -156,7 +157,7 @@ pub(super) fn asking(u: &mut Unstructured<'_>, site: Site<'_>, act: &PolicyAct) 
         PolicyAct::SetKeyIssuer { key, to: KeyIssuer::Of(issuer) } if chance(u, 1, 2)? => {
             signed_by(u, site, issuer, key, Kid::Own)?
         }
-        PolicyAct::SetKeyIssuer { key, .. } | PolicyAct::SpoilKey { key, .. } => {
+        PolicyAct::SetKeyIssuer { key, .. } | PolicyAct::SpoilKey { key, .. } | PolicyAct::MarkRevoked(key) => {
             plain(owner(site, key).and_then(|issuer| by(&issuer, key)))
         }
         PolicyAct::SetSecret { issuer, secret } => {

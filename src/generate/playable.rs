@@ -33,6 +33,8 @@ struct Parts {
     raw_payload: bool,
     /// Whether an act has signed or stripped: the honest signature is no longer needed.
     settled: bool,
+    /// Whether the next signature must be an ECDSA one.
+    seeking: bool,
 }
 
 fn is(truth: bool) -> Plays {
@@ -104,6 +106,9 @@ impl Player<'_> {
             Act::SignWith(sign) => {
                 is(!parts.raw_header && !parts.raw_payload)?;
                 self.sign(honest, sign)?;
+                let signer = sign.key.as_ref().map_or(Some(honest), |alias| self.world.key(alias))?;
+                is(!parts.seeking || sign.secret.is_none() && is_curve(signer))?;
+                parts.seeking = false;
                 parts.settled = true;
                 Some(())
             }
@@ -144,6 +149,10 @@ impl Player<'_> {
                 Some(())
             }
             Act::MangleSignature(_) | Act::Raw(_) => settle(honest, parts),
+            Act::SeekLeadingZero { .. } => {
+                parts.seeking = true;
+                is(!parts.raw_payload)
+            }
             Act::StripSignature {} => {
                 parts.settled = true;
                 Some(())
@@ -232,9 +241,14 @@ impl Player<'_> {
 
 /// Signs with the honest key unless an act has signed.
 fn settle(honest: &Key, parts: &mut Parts) -> Plays {
-    is(parts.settled || honest.private.is_some())?;
+    is(parts.settled || honest.private.is_some() && (!parts.seeking || is_curve(honest)))?;
     parts.settled = true;
     Some(())
+}
+
+/// Whether signatures by this key have an R and an S.
+fn is_curve(key: &Key) -> bool {
+    matches!(key.jwk.material, Material::Ec { .. })
 }
 
 fn can_sign(key: &Key, alg: Option<&str>) -> bool {

@@ -206,6 +206,8 @@ pub(super) fn again(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, act: &Act, n
         Act::DropHeader(_) => 4,
         Act::DuplicateClaim(_) => 5,
         Act::DuplicateHeader(_) => 6,
+        // A search for a signature is nothing that is drawn: another way to sign is.
+        Act::SeekLeadingZero { .. } => 0,
         Act::StripSignature {} => 7,
         Act::Splice(_) => 8,
         Act::EmbedKey { .. } => 9,

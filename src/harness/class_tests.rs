@@ -185,6 +185,7 @@ macro_rules! class_tests {
             en_26 "EN-26"
             sg_01 "SG-01"
             sg_02 "SG-02"
+            sg_07 "SG-07"
             sg_13 "SG-13"
             pc_01 "PC-01"
             pc_02 "PC-02"

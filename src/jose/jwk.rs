@@ -168,6 +168,8 @@ pub struct Jwk {
     pub nbf: Option<NumericDate>,
     /// Non-standard here: end of the lifetime.
     pub exp: Option<NumericDate>,
+    /// Non-standard here: that the key is revoked, as OpenID Federation 1.0 has it of historical keys. Kept as it stands.
+    pub revoked: Option<serde_json::Value>,
     validity: Option<Lifetime>,
 }
 
@@ -187,6 +189,7 @@ impl Jwk {
             x5c: Vec::new(),
             nbf: None,
             exp: None,
+            revoked: None,
             validity: None,
         }
     }
@@ -351,6 +354,8 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exp: Option<NumericDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     x: Option<String>,
@@ -383,6 +388,7 @@ impl From<Jwk> for Wire {
             x5c: jwk.x5c.iter().map(|der| super::encode_base64(der)).collect(),
             nbf: jwk.nbf,
             exp: jwk.exp,
+            revoked: jwk.revoked,
             crv: None,
             x: None,
             y: None,
@@ -429,6 +435,7 @@ impl TryFrom<Wire> for Jwk {
         jwk.cloud_instance_name = wire.cloud_instance_name;
         jwk.nbf = wire.nbf;
         jwk.exp = wire.exp;
+        jwk.revoked = wire.revoked;
         Ok(jwk)
     }
 }

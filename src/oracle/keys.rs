@@ -192,6 +192,9 @@ impl<'k> Listing<'k> {
                 open.push(Latitude::LifetimeWithinLeeway);
             }
         }
+        if jwk.revoked.is_some() {
+            open.push(Latitude::MarkedRevoked);
+        }
         let kid = last(header, "kid").and_then(Json::as_str);
         if kid != jwk.kid.as_deref() {
             open.push(Latitude::KidHint);

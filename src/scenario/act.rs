@@ -34,6 +34,12 @@ pub enum Act {
     DuplicateClaim(Duplicate),
     /// Writes a header member a second time.
     DuplicateHeader(Duplicate),
+    /// Counts `jti` up until R or S of the ECDSA signature that is made next begins with a zero octet: both stand there at full
+    /// length all the same (RFC 7518 section 3.4).
+    SeekLeadingZero {
+        /// Which of the two.
+        of: EcdsaInteger,
+    },
     /// Leaves the signature empty.
     StripSignature {},
     /// Puts a part of another token in place of this one's.
@@ -236,6 +242,16 @@ pub enum KeyHeader {
     X5u,
 }
 
+/// One of the two integers of an ECDSA signature (RFC 7518 section 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EcdsaInteger {
+    /// The first.
+    R,
+    /// The second.
+    S,
+}
+
 /// A change to the signature octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -252,6 +268,10 @@ pub enum Mangle {
     NMinusS,
     /// ECDSA: ASN.1 DER in place of R and S side by side.
     Der,
+    /// ECDSA: R and S side by side, both without the zero octets that they begin with.
+    DropZeros,
+    /// ECDSA: R and S side by side, a zero octet before each.
+    PadZeros,
 }
 
 /// Raw octets in place of, before or after a part, or of the whole token.
@@ -294,6 +314,7 @@ impl Act {
             Act::DropHeader(_) => "drop-header",
             Act::DuplicateClaim(_) => "duplicate-claim",
             Act::DuplicateHeader(_) => "duplicate-header",
+            Act::SeekLeadingZero { .. } => "seek-leading-zero",
             Act::StripSignature {} => "strip-signature",
             Act::Splice(_) => "splice",
             Act::EmbedKey { .. } => "embed-key",

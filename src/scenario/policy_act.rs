@@ -77,6 +77,8 @@ pub enum PolicyAct {
         /// How.
         how: Spoil,
     },
+    /// Says of a listed key that it is revoked, a day ago, in the member that historical keys have (OpenID Federation 1.0).
+    MarkRevoked(String),
     /// Makes this text the secret that the party and an issuer share, in the place of any other.
     SetSecret {
         /// The issuer.
@@ -106,6 +108,7 @@ impl PolicyAct {
             PolicyAct::SetKid { .. } => "set-kid",
             PolicyAct::SetKeyIssuer { .. } => "set-key-issuer",
             PolicyAct::SpoilKey { .. } => "spoil-key",
+            PolicyAct::MarkRevoked(_) => "mark-revoked",
             PolicyAct::SetSecret { .. } => "set-secret",
         }
     }

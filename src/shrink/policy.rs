@@ -43,6 +43,7 @@ pub(super) fn plainer_act(act: &PolicyAct) -> Vec<PolicyAct> {
         | PolicyAct::RemoveIssuer(_)
         | PolicyAct::ListKey { .. }
         | PolicyAct::ListNoKeys(_)
+        | PolicyAct::MarkRevoked(_)
         | PolicyAct::SetKid { .. }
         | PolicyAct::Unset(_) => Vec::new(),
     }

@@ -5,8 +5,8 @@ use super::{Calendar, Key, Party, PartyIssuer, Publication, World};
 use crate::jose::{Jwk, JwkSet, Material};
 use crate::key::{KeyError, public_text};
 use crate::policy::{KeySource, TrustPolicy, TrustedIssuer};
-use crate::scenario::{KeyIssuer, PolicyAct, PublicForm, PublicText, Spoil};
-use serde_json::Value;
+use crate::scenario::{KeyIssuer, PolicyAct, PublicForm, PublicText, Span, Spoil};
+use serde_json::{Value, json};
 
 /// A policy while acts are done to it.
 pub(super) struct Told<'w> {
@@ -81,6 +81,13 @@ impl<'w> Told<'w> {
             PolicyAct::SpoilKey { key, how } => {
                 let material = &self.world.key(key)?.jwk.material;
                 sets(policy).for_each(|set| spoil(set, material, *how));
+            }
+            PolicyAct::MarkRevoked(key) => {
+                let material = &self.world.key(key)?.jwk.material;
+                let revoked = json!({ "revoked_at": self.calendar.at(Span(-86_400)).0 });
+                for jwk in sets(policy).flat_map(|set| &mut set.keys).filter(|jwk| jwk.material == *material) {
+                    jwk.revoked = Some(revoked.clone());
+                }
             }
             PolicyAct::SetSecret { issuer, secret } => {
                 let jwk = self.secret(secret)?;
@@ -314,6 +321,7 @@ pub(super) fn check(world: &World, act: &PolicyAct) -> Result<(), String> {
             issuer(whose)?;
             key(alias).map(drop)
         }
+        PolicyAct::MarkRevoked(alias) => key(alias).map(drop),
         PolicyAct::SetKid { key: alias, of } => {
             key(alias)?;
             key(of).map(drop)

@@ -2,7 +2,7 @@
 
 use super::made::Must::{Accept, Either};
 use super::made::{
-    A, B, KEY_A, KEY_B, Made, Must, SECRET, SHORT, STRANGER, changed, converged, expectation, honest, issuer, jwk,
+    A, B, KEY_A, KEY_B, Made, Must, NOW, SECRET, SHORT, STRANGER, changed, converged, expectation, honest, issuer, jwk,
     policy, reject, says, set, strings, text, with,
 };
 use serde_json::{Value, json};
@@ -77,6 +77,20 @@ fn a_secret_in_a_published_set_may_be_refused() {
     open(&one_set(Some(A)), &by_secret(), Latitude::SecretPublished);
     says(&one_set(Some(B)), &by_secret(), &reject(&[Rule::KeyBelongsToIssuer]));
     says(&one_set(None), &by_secret(), &reject(&[Rule::KeyBelongsToIssuer]));
+}
+
+#[test]
+fn a_key_that_says_it_is_revoked_may_be_refused() {
+    for said in [json!({ "revoked_at": NOW - 9 }), json!({}), json!(false)] {
+        let marked = || changed(jwk(&KEY_A, Some("a1")), |jwk| jwk.revoked = Some(said.clone()));
+        let listed = |keys: &[Jwk]| with(|policy| policy.issuers[0] = issuer(A, keys));
+        open(&listed(&[marked()]), &honest(), Latitude::MarkedRevoked);
+        // It excuses nothing and concerns no other key; and a listing that says nothing is one.
+        says(&listed(&[marked()]), &honest().by(&STRANGER), &reject(&[Rule::KeyBelongsToIssuer]));
+        says(&listed(&[marked()]), &honest().claim("iss", text(B)).by(&KEY_B).head("kid", text("b1")), &Accept);
+        let plain = || jwk(&KEY_A, Some("a1"));
+        assert!(expectation(&[(0, listed(&[plain()]))], &honest()).latitudes().is_empty());
+    }
 }
 
 /// A key for the rest of the process.

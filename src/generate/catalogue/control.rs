@@ -4,7 +4,7 @@ use super::Class;
 use crate::generate::acts::{drop_claim, drop_header, json, set_claim, spell};
 use crate::generate::site::{Site, Trust, permits_signing};
 use crate::jose::{Material, Primitive, Spelling};
-use crate::scenario::{Act, Duplicate, Honest, Kid, Place, Scenario, Segment, Span, Value};
+use crate::scenario::{Act, Duplicate, EcdsaInteger, Honest, Kid, Place, Scenario, Segment, Span, Value};
 use crate::world::Key;
 
 pub(super) const CLASSES: &[Class] = &[
@@ -31,9 +31,10 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "PC-06",
-        title: "Legal, and seldom seen: claims that nobody asked for, a long key, a long `kid`.",
+        title: "Legal, and seldom seen: claims that nobody asked for, a long key, a long `kid`, an ECDSA signature whose R or S begins \
+                with a zero octet.",
         aims: None,
-        source: "RFC 7519 section 4 (claims not understood are ignored); RFC 7518 section 3.3; RFC 7515 section 4.1.4",
+        source: "RFC 7519 section 4 (claims not understood are ignored); RFC 7518 sections 3.3 and 3.4; RFC 7515 section 4.1.4",
         build: seldom_seen,
     },
 ];
@@ -99,6 +100,18 @@ fn as_others_write(site: Site<'_>) -> Vec<Scenario> {
     site.first().flat_map(of_trust).collect()
 }
 
+/// The first key on P-256 by which honest tokens are signed here. A signature that is searched for costs as much as some
+/// hundred others, so that the first party of a world that has such a key is enough.
+pub(super) fn curve(site: Site<'_>) -> Option<(Trust<'_>, &Key)> {
+    fn first(site: Site<'_>) -> Option<(Trust<'_>, &Key)> {
+        let short = |key: &&Key| matches!(&key.jwk.material, Material::Ec { crv, .. } if crv == "P-256");
+        site.trusts().find_map(|trust| Some((trust, trust.honest_keys().into_iter().find(short)?)))
+    }
+    let elsewhere = Site::all(site.world).into_iter().find(|site| first(*site).is_some())?;
+    let here = (&elsewhere.party.alias, elsewhere.key_source) == (&site.party.alias, site.key_source);
+    first(site).filter(|_| here)
+}
+
 fn seldom_seen(site: Site<'_>) -> Vec<Scenario> {
     const LONG_MODULUS: usize = 512;
     const LONG_KID: usize = 128;
@@ -110,6 +123,10 @@ fn seldom_seen(site: Site<'_>) -> Vec<Scenario> {
         set_claim("long", Value::text("x".repeat(4000))),
     ];
     let mut scenarios: Vec<_> = site.first().map(|trust| trust.token(claims.clone())).collect();
+    if let Some((trust, key)) = curve(site) {
+        let seek = |of| vec![Act::SeekLeadingZero { of }];
+        scenarios.extend([EcdsaInteger::R, EcdsaInteger::S].map(|of| site.single(trust.honest_by(key), seek(of))));
+    }
     let seldom = |key: &&Key| {
         let long = matches!(&key.jwk.material, Material::Rsa { n, .. } if n.len() >= LONG_MODULUS);
         long || key.jwk.kid.as_ref().is_some_and(|kid| kid.len() >= LONG_KID)

@@ -43,9 +43,10 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "KL-05",
-        title: "A key is revoked, and signs a token that says it was issued long before: whoever has the key writes any date.",
+        title: "A key is revoked, and signs a token that says it was issued long before: whoever has the key writes any date. Or it \
+                is still listed and its JWK says `revoked`, which a set that is no history need not know.",
         aims: Some(Rule::KeyInService),
-        source: "OpenID Federation 1.0, historical keys (`revoked`); OpenID Connect Core 1.0 section 10.1.1",
+        source: "OpenID Federation 1.0, historical keys (`revoked`); OpenID Connect Core 1.0 section 10.1.1; RFC 7517 section 4",
         build: revoked,
     },
     Class {
@@ -146,7 +147,7 @@ fn long_ago() -> Act {
 }
 
 fn revoked(site: Site<'_>) -> Vec<Scenario> {
-    let of_trust = |trust: Trust<'_>| -> Option<Scenario> {
+    let of_trust = |trust: Trust<'_>| -> Option<[Scenario; 2]> {
         let key = first_listed(trust)?;
         let by_key = Honest { key: Some(key.alias.clone()), ..trust.honest() };
         let steps = vec![
@@ -155,9 +156,11 @@ fn revoked(site: Site<'_>) -> Vec<Scenario> {
             Step::AdvanceClock(site.patience()),
             site.present(by_key, vec![long_ago()]),
         ];
-        Some(site.steps(steps))
+        let acts = vec![PolicyAct::MarkRevoked(key.alias.clone())];
+        let marked = Step::UpdatePolicy { party: site.party.alias.clone(), acts };
+        Some([site.steps(steps), site.steps(vec![marked, site.present(trust.honest_by(key), Vec::new())])])
     };
-    site.trusts().filter_map(of_trust).collect()
+    site.trusts().filter_map(of_trust).flatten().collect()
 }
 
 fn backdated(site: Site<'_>) -> Vec<Scenario> {

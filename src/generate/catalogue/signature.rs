@@ -1,10 +1,11 @@
 //! Signature: changed, missing, or made for another token.
 
 use super::Class;
+use super::control::curve;
 use crate::generate::acts::{mangle, raw, set_claim, set_header, sign_now, splice, strip};
 use crate::generate::site::{Site, Trust};
 use crate::rule::Rule;
-use crate::scenario::{Act, Donor, Mangle, Raw, Scenario, Segment, Span, Value};
+use crate::scenario::{Act, Donor, EcdsaInteger, Mangle, Raw, Scenario, Segment, Span, Value};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -22,6 +23,14 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| tokens(site, |_| vec![vec![strip()], vec![raw(Raw::Segments(2))]]),
     },
     Class {
+        id: "SG-07",
+        title: "An ECDSA signature in another form than R and S at full length: DER, a zero octet left out that one of them begins \
+                with, or one more before each.",
+        aims: Some(Rule::SignatureMatches),
+        source: "RFC 7518 section 3.4; RFC 7515 section 5.2",
+        build: other_forms,
+    },
+    Class {
         id: "SG-13",
         title: "Parts of two good tokens by one key are put together, so that each part was signed and the whole never.",
         aims: Some(Rule::SignatureMatches),
@@ -32,6 +41,18 @@ pub(super) const CLASSES: &[Class] = &[
 
 fn tokens(site: Site<'_>, lists: fn(Trust<'_>) -> Vec<Vec<Act>>) -> Vec<Scenario> {
     site.trusts().flat_map(|trust| trust.tokens(lists(trust))).collect()
+}
+
+fn other_forms(site: Site<'_>) -> Vec<Scenario> {
+    let Some((trust, key)) = curve(site) else { return Vec::new() };
+    let seek = |of| Act::SeekLeadingZero { of };
+    let lists = vec![
+        vec![mangle(Mangle::Der)],
+        vec![mangle(Mangle::PadZeros)],
+        vec![seek(EcdsaInteger::R), mangle(Mangle::DropZeros)],
+        vec![seek(EcdsaInteger::S), mangle(Mangle::DropZeros)],
+    ];
+    lists.into_iter().map(|acts| site.single(trust.honest_by(key), acts)).collect()
 }
 
 fn changed() -> Vec<Vec<Act>> {
