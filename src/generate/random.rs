@@ -199,15 +199,14 @@ fn carried(act: &Act) -> Option<&str> {
 /// An act of the same kind as another, anew.
 pub(super) fn again(u: &mut Unstructured<'_>, scene: Scene<'_, '_>, act: &Act, names: &[String]) -> Result<Act> {
     let kind = match act {
-        Act::SignWith(_) => 0,
+        // A search for a signature is nothing that is drawn: another way to sign is.
+        Act::SignWith(_) | Act::SeekLeadingZero { .. } => 0,
         Act::SetClaim(_) => 1,
         Act::DropClaim(_) => 2,
         Act::SetHeader(_) => 3,
         Act::DropHeader(_) => 4,
         Act::DuplicateClaim(_) => 5,
         Act::DuplicateHeader(_) => 6,
-        // A search for a signature is nothing that is drawn: another way to sign is.
-        Act::SeekLeadingZero { .. } => 0,
         Act::StripSignature {} => 7,
         Act::Splice(_) => 8,
         Act::EmbedKey { .. } => 9,
