@@ -4,7 +4,7 @@ use crate::common::{NOW, shared_worlds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 use wrongkey::forge::{Forge, Move};
-use wrongkey::jose::{Jwk, JwkSet, Material};
+use wrongkey::jose::{Jwk, JwkSet, Material, Spelling};
 use wrongkey::key::{DerivedKind, PrivateKey};
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::scenario::{
@@ -133,6 +133,10 @@ impl Relation {
         scenario: &Scenario,
         original: &[Move],
     ) -> Result<Vec<Vec<Move>>, &'static str> {
+        let signs_anew = !matches!(self, Relation::Order | Relation::Issuer);
+        if signs_anew && is_spelled_by_its_octets(scenario) {
+            return Err("whether it is spelled otherwise depends on its octets");
+        }
         match self {
             Relation::Order => reordered(original),
             Relation::Kids => {
@@ -258,6 +262,15 @@ fn for_acts(scenario: &mut Scenario, change: &mut dyn FnMut(&mut Vec<Act>)) {
             _ => {}
         }
     }
+}
+
+/// Whether a part is written in the other alphabet of base64, which only some octets show.
+fn is_spelled_by_its_octets(scenario: &Scenario) -> bool {
+    let mut found = false;
+    for_acts(&mut scenario.clone(), &mut |acts| {
+        found |= acts.iter().any(|act| matches!(act, Act::Spell { r#as: Spelling::StandardAlphabet, .. }));
+    });
+    found
 }
 
 /// Whether a date is written as a number of its own, which no shift moves.
