@@ -17,6 +17,7 @@ use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _}
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::OnceLock;
 
 /// Kinds of keys that derive from a seed. RSA keys do not: they are fixed files.
@@ -323,6 +324,28 @@ impl PrivateKey {
             (Half::ExponentOne, Family::RsaPkcs1, hash) => plain(pkcs1_encoded(hash, input, 256)),
             _ => Err(unfit()),
         }
+    }
+
+    /// Octets in the place of a signature: as many, the same for the same key, algorithm and input, and worth nothing.
+    ///
+    /// # Errors
+    /// Where the key is not of the algorithm's kind.
+    pub fn sketch(&self, primitive: Primitive, input: &[u8]) -> Result<Signature, KeyError> {
+        if !self.can_sign(primitive) {
+            return Err(KeyError::Unfit { kty: self.material.kty(), alg: primitive });
+        }
+        let length = match &self.material {
+            Material::Rsa { n, .. } => n.len(),
+            Material::Ec { x, .. } => x.len() * 2,
+            Material::Okp { .. } => 64,
+            Material::Oct { .. } => primitive.hash().octets(),
+        };
+        let mut hasher = DefaultHasher::new();
+        (self.digest(), primitive.name(), input).hash(&mut hasher);
+        let told_apart = hasher.finish();
+        let repeated = |number: u64| number.to_be_bytes().into_iter().cycle().take(length).collect();
+        let mirror = (primitive.family() == Family::Ecdsa).then(|| repeated(!told_apart));
+        Ok(Signature { octets: repeated(told_apart), mirror })
     }
 
     /// Octet strings that nobody but the key's owner has, for searches that must not find them.

@@ -114,6 +114,8 @@ pub struct Expectation {
     identity: SignedIdentity,
     /// `iss` or `aud` is among the required claims that are not there.
     unbound: bool,
+    /// Seconds to the nearest moment at which a rule may say something else.
+    steady_for: u64,
 }
 
 impl Expectation {
@@ -188,6 +190,12 @@ impl Expectation {
         &self.latitudes
     }
 
+    /// For fewer seconds than this, before and after, the lawful answers are the same.
+    #[must_use]
+    pub fn steady_for(&self) -> u64 {
+        self.steady_for
+    }
+
     fn cmp_strictness(&self, other: &Self) -> std::cmp::Ordering {
         let key = |it: &Self| (it.broken.len(), it.latitudes.len());
         let rest = |it: &Self| (it.broken.clone(), it.latitudes.clone(), it.identity.clone());
@@ -227,20 +235,31 @@ impl Oracle {
     #[must_use]
     pub fn expect(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate) -> Expectation {
         let count = told.last().map_or(0, |current| fitting(current.policy, provenance));
+        let mut steady_for = u64::MAX;
         let readings = (0..count.max(1)).map(|reading| {
             let mut expectation = self.read(told, provenance, now, reading);
+            steady_for = steady_for.min(expectation.steady_for);
             if count > 1 {
                 expectation.latitudes.insert(Latitude::SeveralTemplates);
             }
             expectation
         });
         // The reading that accepts most; where several do, one that does not depend on the order of anything.
-        readings.min_by(Expectation::cmp_strictness).unwrap_or_default()
+        let read = readings.min_by(Expectation::cmp_strictness).unwrap_or_default();
+        Expectation { steady_for, ..read }
     }
 
     /// One reading: which of the issuers that fit `iss` it stands for.
     fn read(&self, told: &[Told<'_>], provenance: &Provenance, now: NumericDate, reading: usize) -> Expectation {
-        let mut case = Case { told, now, reading, broken: BTreeSet::new(), latitudes: BTreeSet::new(), unbound: false };
+        let mut case = Case {
+            told,
+            now,
+            reading,
+            broken: BTreeSet::new(),
+            latitudes: BTreeSet::new(),
+            unbound: false,
+            steady_for: u64::MAX,
+        };
         let identity = match (&provenance.presented, told.last()) {
             (Presented::Jws(jws), Some(current)) => case.judge(current.policy, jws, provenance),
             // Octets that nobody signed, or nobody to trust.
@@ -253,7 +272,8 @@ impl Oracle {
         if let Some(rule) = self.without {
             case.broken.remove(&rule);
         }
-        Expectation { broken: case.broken, latitudes: case.latitudes, identity, unbound: case.unbound }
+        let Case { broken, latitudes, unbound, steady_for, .. } = case;
+        Expectation { broken, latitudes, identity, unbound, steady_for }
     }
 }
 
@@ -291,6 +311,7 @@ struct Case<'p> {
     broken: BTreeSet<Rule>,
     latitudes: BTreeSet<Latitude>,
     unbound: bool,
+    steady_for: u64,
 }
 
 /// The issuer that the token claims and what the policy says of it.
@@ -319,6 +340,11 @@ fn fitting(policy: &TrustPolicy, provenance: &Provenance) -> usize {
 impl<'p> Case<'p> {
     fn breaks(&mut self, rule: Rule) {
         self.broken.insert(rule);
+    }
+
+    /// A rule compares the present with this moment, and grants so many seconds at most.
+    fn compares(&mut self, moment: NumericDate, grace: u64) {
+        self.steady_for = self.steady_for.min(self.now.0.abs_diff(moment.0).saturating_sub(grace));
     }
 
     /// A claim that says whose token it is, or for whom, is not there.
@@ -453,8 +479,11 @@ impl<'p> Case<'p> {
     }
 
     /// Whether a key set that was superseded then may still be used.
-    fn may_be_cached(&self, superseded_at: NumericDate) -> bool {
+    fn may_be_cached(&mut self, superseded_at: NumericDate) -> bool {
         let max_age = self.told.last().and_then(|told| told.policy.jwks_max_age).unwrap_or(0);
+        if max_age > 0 {
+            self.compares(superseded_at, max_age);
+        }
         let ago = self.now.0.saturating_sub(superseded_at.0);
         // At the very second nobody can tell the order of the two events, unless no age is granted at all.
         max_age > 0 && u64::try_from(ago).is_ok_and(|ago| ago <= max_age)

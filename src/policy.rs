@@ -4,7 +4,6 @@
 
 use crate::jose::{Jwk, JwkSet, Material, Serialization};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// Where a relying party's keys come from; exactly the members that belong to it are filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -229,13 +228,6 @@ impl TrustPolicy {
             turn(&mut set.keys, number);
         }
         policy
-    }
-
-    /// A digest of the whole policy, secrets included; equal policies have equal digests.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        // Only maps with non-text keys or failing writers make serde_json fail; a policy has neither.
-        Sha256::digest(serde_json::to_vec(self).unwrap_or_default()).into()
     }
 }
 

@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wrongkey::forge::{Forge, Move};
-use wrongkey::generate::{Site, baseline, strategy};
-use wrongkey::jose::{Json, Material, Primitive, Serialization, last};
-use wrongkey::oracle::{Lawful, Oracle, SignedIdentity, Told, expect};
+use wrongkey::generate::{Site, baseline, seeded, strategy};
+use wrongkey::jose::{Json, Material, NumericDate, Primitive, Serialization, last};
+use wrongkey::oracle::{Expectation, Lawful, Oracle, SignedIdentity, Told, expect};
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::provenance::{Presented, Provenance};
 use wrongkey::rule::Rule;
@@ -104,6 +104,67 @@ fn the_references_answer_is_lawful_for_every_scenario() {
         assert!(alone.contains_key(rule), "no token broke {rule} alone");
         assert!(needed.contains_key(rule), "the property holds without {rule}: the oracle's rule is never needed");
     }
+}
+
+#[test]
+fn lawful_answers_last_as_long_as_they_are_said_to_and_no_longer() {
+    let (mut lasting, mut changing) = (0, 0);
+    let (atlas, maker) = (atlas(), reference::maker());
+    for index in 0..3_000 {
+        for Judged { expectation, told, presented, .. } in judge_all(&maker, &seeded(3, index, &atlas)) {
+            let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+            let like = |offset: i64| {
+                expect(&told, &presented.provenance, presented.at.plus(offset)).answers_like(&expectation)
+            };
+            let steady = i64::try_from(expectation.steady_for()).unwrap_or(i64::MAX);
+            let within = (steady - 1).clamp(0, 1_000_000);
+            for offset in [-within, -within / 2, within / 2, within] {
+                assert!(like(offset), "{offset} of {steady}: {expectation:?}\n{:?}", presented.token);
+            }
+            lasting += u32::from(steady > 10);
+            // A second more for the moments that are still in time themselves.
+            changing += u32::from(steady < 1_000_000 && !(like(steady + 1) && like(-steady - 1)));
+        }
+    }
+    assert!(lasting > 2_000 && changing > 1_000, "{lasting} last, {changing} change");
+}
+
+#[test]
+fn of_a_sketch_the_same_is_lawful_as_of_what_is_signed() {
+    let conclude = |moves: Vec<Move>| {
+        let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
+        let mut concluded = Vec::new();
+        for happening in moves {
+            match happening {
+                Move::Trust { party, policy, at } => told.entry(party).or_default().push((at, policy)),
+                Move::Present(presented) => {
+                    let told = told[&presented.party].iter().map(|(at, policy)| Told { at: *at, policy });
+                    concluded.push(expect(&told.collect::<Vec<_>>(), &presented.provenance, presented.at));
+                }
+            }
+        }
+        concluded
+    };
+    // Whether there is a `+` or `/` to write is chance.
+    let by_chance = |scenario: &Scenario| scenario.to_json().contains("standard-alphabet");
+    let (atlas, mut held) = (atlas(), Held::default());
+    let forge = |world: &Arc<World>| (world.name.clone(), Forge::new(Arc::clone(world), Calendar::At(common::NOW)));
+    let forges: BTreeMap<String, Forge> = atlas.worlds().iter().map(forge).collect();
+    for index in 0..3_000 {
+        let scenario = seeded(4, index, &atlas);
+        if by_chance(&scenario) {
+            continue;
+        }
+        let forge = &forges[&scenario.world];
+        let signed = conclude(forge.play(&scenario, index).unwrap());
+        let sketched = conclude(forge.sketch(&scenario, index).unwrap());
+        assert_eq!(signed, sketched, "{}", scenario.to_json());
+        held.accept_only += signed.iter().map(|one| u32::from(!one.rejectable())).sum::<u32>();
+        for rule in signed.iter().filter_map(Expectation::alone) {
+            *held.alone.entry(rule).or_default() += 1;
+        }
+    }
+    assert!(held.accept_only > 500 && held.alone.len() > 15, "{} {:?}", held.accept_only, held.alone);
 }
 
 fn sound() -> Vec<Maker> {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::finding::{Kind, tame};
 use crate::forge::{Forge, Move, Presentation};
 use crate::jose::{Json, Material, NumericDate, Token, last};
-use crate::oracle::{Told, expect};
+use crate::oracle::{Expectation, Told, expect};
 use crate::policy::TrustPolicy;
 use crate::provenance::{Presented, Provenance};
 use crate::scenario::{Scenario, Step};
@@ -106,7 +106,7 @@ pub struct Examiner {
     benches: BTreeMap<String, Arc<Bench>>,
     pulse: Pulse,
     doors: BTreeMap<Door, Kept>,
-    twins: HashMap<[u8; 32], Instance>,
+    twins: HashMap<TrustPolicy, Instance>,
     twin_answers: HashMap<(u64, u64), Result<(), String>>,
     configures: u64,
     leaks: Leaks,
@@ -277,7 +277,7 @@ impl Examiner {
                     *lock(&self.in_hand) = Some(Arc::clone(&case));
                     let mut seen = if let Some(reason) = &unfit {
                         Seen::Skipped(reason.clone())
-                    } else if self.too_close(&presented, &told) {
+                    } else if self.too_close(&presented, &told, &case.expectation) {
                         Seen::Skipped("not presented (clock not settable)".to_owned())
                     } else {
                         let instance = match &door {
@@ -469,8 +469,8 @@ impl Examiner {
     }
 
     /// Whether the answer changes near the present, where a validator reads the machine's clock.
-    fn too_close(&self, presented: &Presentation, told: &[Told<'_>]) -> bool {
-        if self.description.clock == Clock::Settable {
+    fn too_close(&self, presented: &Presentation, told: &[Told<'_>], now: &Expectation) -> bool {
+        if self.description.clock == Clock::Settable || now.steady_for() > CLOCK_MARGIN.unsigned_abs() {
             return false;
         }
         let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));

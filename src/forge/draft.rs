@@ -3,7 +3,7 @@
 mod seek;
 
 use super::value::resolve;
-use super::{At, Forge, Situation};
+use super::{At, Forge, Pen, Situation};
 use crate::error::Error;
 use crate::jose::{
     Family, Json, Jwk, JwkSet, Member, Primitive, Serialization, SpelledPart, Spelling, Token, encode_base64url,
@@ -263,11 +263,19 @@ impl Draft {
         let key = named_key(forge.world(), &self.key)
             .map_err(|problem| Error::Scenario { place: place.to_string(), problem })?;
         let private = key.private.as_ref().ok_or_else(|| no_private(&self.key, place))?;
-        self.sign(forge, private, self.alg, place)
+        self.sign(forge, situation, private, self.alg, place)
     }
 
-    fn sign(&mut self, forge: &Forge, private: &PrivateKey, alg: Primitive, place: At) -> Result<(), Error> {
-        if let Some(of) = self.sought.take() {
+    fn sign(
+        &mut self,
+        forge: &Forge,
+        situation: &Situation,
+        private: &PrivateKey,
+        alg: Primitive,
+        place: At,
+    ) -> Result<(), Error> {
+        let sought = self.sought.take();
+        if let (Some(of), Pen::Signs) = (sought, situation.pen) {
             self.seek(forge, private, alg, of, place)?;
         }
         let (Text::Written(header), Text::Written(payload)) = (&self.header, &self.payload) else {
@@ -275,11 +283,11 @@ impl Draft {
             return Err(Error::Scenario { place: place.to_string(), problem });
         };
         let input = format!("{}.{}", self.header.write(), self.payload.write()).into_bytes();
-        let signature = forge
-            .world()
-            .memo
-            .sign(private, alg, &input)
-            .map_err(|error| Error::Scenario { place: place.to_string(), problem: error.to_string() })?;
+        let signature = match situation.pen {
+            Pen::Signs => forge.world().memo.sign(private, alg, &input),
+            Pen::Sketches => private.sketch(alg, &input).map(|sketch| seek::as_sought(sketch, sought)),
+        }
+        .map_err(|error| Error::Scenario { place: place.to_string(), problem: error.to_string() })?;
         self.signature = Some(signature.octets.clone());
         self.events.push(SigningEvent {
             key: private.material().clone(),
@@ -351,7 +359,7 @@ impl Draft {
             }
             Kid::Text(text) => set(header, "kid", Json::string(text)),
         }
-        self.sign(forge, private, alg, place)
+        self.sign(forge, situation, private, alg, place)
     }
 
     fn splice(
@@ -448,9 +456,10 @@ impl Draft {
     }
 
     /// The token and its record.
-    pub(super) fn write(&self) -> (Token, Provenance) {
+    pub(super) fn write(self) -> (Token, Provenance) {
         let (header, payload) = (self.header.write(), self.payload.write());
-        let signature_octets = self.signature.clone().unwrap_or_default();
+        let surrounded = self.is_surrounded();
+        let signature_octets = self.signature.unwrap_or_default();
         let signature = spell_octets(&signature_octets, &self.signature_spellings);
         let whole = format!("{header}.{payload}.{}", signature.text);
         let quoted = |text: &str| Json::string(text).write();
@@ -486,10 +495,10 @@ impl Draft {
                 payload: self.payload.part(),
                 signature: if cut { Vec::new() } else { signature_octets },
                 signature_departures: signature.departures,
-                surrounded: self.is_surrounded(),
+                surrounded,
             }))
         };
-        (Token::new(text), Provenance { events: self.events.clone(), presented, earlier: Vec::new() })
+        (Token::new(text), Provenance { events: self.events, presented, earlier: Vec::new() })
     }
 }
 

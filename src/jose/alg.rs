@@ -11,6 +11,18 @@ pub enum Hash {
     Sha512,
 }
 
+impl Hash {
+    /// The length of its output.
+    #[must_use]
+    pub fn octets(self) -> usize {
+        match self {
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
+            Hash::Sha512 => 64,
+        }
+    }
+}
+
 /// The kind of key an algorithm needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {

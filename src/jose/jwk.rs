@@ -81,14 +81,7 @@ impl Material {
         match (self, primitive.family()) {
             (Material::Rsa { .. }, Family::RsaPkcs1) | (Material::Oct { .. }, Family::Hmac) => true,
             // RFC 8017 section 9.1.1: room for the digest, a salt as long (RFC 7518 section 3.5) and two octets.
-            (Material::Rsa { n, .. }, Family::RsaPss) => {
-                let digest = match primitive.hash() {
-                    Hash::Sha256 => 32,
-                    Hash::Sha384 => 48,
-                    Hash::Sha512 => 64,
-                };
-                n.len() >= 2 * digest + 2
-            }
+            (Material::Rsa { n, .. }, Family::RsaPss) => n.len() >= 2 * primitive.hash().octets() + 2,
             (Material::Ec { crv, .. }, Family::Ecdsa) | (Material::Okp { crv, .. }, Family::EdDsa) => {
                 primitive.crv() == Some(crv)
             }

@@ -1,7 +1,7 @@
 //! Rules about the header's and the payload's members.
 
 use super::{Case, Claimed, Latitude, required};
-use crate::jose::{Json, Member, last};
+use crate::jose::{Json, Member, NumericDate, last};
 use crate::policy::TrustPolicy;
 use crate::rule::Rule;
 
@@ -153,6 +153,7 @@ impl Case<'_> {
             None => {}
             Some(Json::Number(literal)) => {
                 let (_, latest) = self.seconds(literal);
+                self.compares_about(latest, 0);
                 #[expect(clippy::cast_precision_loss, reason = "now is far below 2^53")]
                 if latest > self.now.0 as f64 {
                     self.leaves_open(Latitude::IssuedAhead);
@@ -229,6 +230,9 @@ impl Case<'_> {
             Some(Json::Number(literal)) => {
                 let (earliest, latest) = self.seconds(literal);
                 let (earliest, latest) = (earliest - blur, latest + blur);
+                let grace = policy.leeway.unwrap_or(0);
+                self.compares_about(earliest, grace);
+                self.compares_about(latest, grace);
                 // Between two seconds: a clock that shows whole ones cannot tell.
                 if in_time(earliest) != in_time(latest) {
                     self.leaves_open(Latitude::OddNumber);
@@ -240,6 +244,12 @@ impl Case<'_> {
         if !good {
             self.breaks(rule);
         }
+    }
+
+    /// As [`Case::compares`], for a moment that may be out of range, and lies there.
+    fn compares_about(&mut self, moment: f64, grace: u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "a cast stops at the ends of the range")]
+        self.compares(NumericDate(moment as i64), grace);
     }
 
     /// The whole seconds between which a date lies; both are the date where it is whole.

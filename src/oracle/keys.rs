@@ -1,9 +1,7 @@
 //! Rules about the signature, its algorithm and the key that made it.
 
 use super::{Case, Claimed, Latitude};
-use crate::jose::{
-    Family, Hash, Json, Jwk, Material, Member, NumericDate, Primitive, encode_base64, encode_base64url, last,
-};
+use crate::jose::{Family, Json, Jwk, Material, Member, NumericDate, Primitive, encode_base64, encode_base64url, last};
 use crate::policy::{KeySource, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Jws, Provenance, SigningEvent};
 use crate::rule::Rule;
@@ -74,6 +72,13 @@ impl<'p> Case<'p> {
         } else if self.is_news(claimed, &listings) {
             self.leaves_open(Latitude::StillCached);
         }
+        if policy.enforce_key_lifetime != Some(false) {
+            for lifetime in listings.iter().filter_map(|jwk| jwk.lifetime()) {
+                for end in [lifetime.not_before, lifetime.not_after].into_iter().flatten() {
+                    self.compares(end, policy.leeway.unwrap_or(0));
+                }
+            }
+        }
         // A key listed more than once may be used as any of its listings says; their order means nothing.
         let verdicts = listings.iter().map(|jwk| Listing::of(policy, jwk, claimed, header, signer, self.now));
         let strictness = |a: &Listing<'_>, b: &Listing<'_>| {
@@ -92,8 +97,12 @@ impl<'p> Case<'p> {
     }
 
     /// Whether a set of this issuer that may still be used has none of these listings.
-    fn is_news(&self, claimed: &Claimed<'_>, listings: &[&Jwk]) -> bool {
-        self.told.windows(2).filter(|pair| self.may_be_cached(pair[1].at)).any(|pair| {
+    fn is_news(&mut self, claimed: &Claimed<'_>, listings: &[&Jwk]) -> bool {
+        let told = self.told;
+        told.windows(2).any(|pair| {
+            if !self.may_be_cached(pair[1].at) {
+                return false;
+            }
             let old = pair[0].policy;
             let has_set = old.key_source == KeySource::Converged || old.issuer_named(&claimed.name).is_some();
             let known = listed_for(old, claimed);
@@ -281,13 +290,7 @@ fn strong_enough(material: &Material, primitive: Primitive) -> bool {
     }
     match (primitive.family(), material.bits()) {
         (Family::RsaPkcs1 | Family::RsaPss, Some(bits)) => bits >= 2048,
-        (Family::Hmac, Some(bits)) => {
-            bits >= match primitive.hash() {
-                Hash::Sha256 => 256,
-                Hash::Sha384 => 384,
-                Hash::Sha512 => 512,
-            }
-        }
+        (Family::Hmac, Some(bits)) => bits >= primitive.hash().octets() * 8,
         _ => true,
     }
 }

@@ -1,10 +1,11 @@
 //! Policy twins: mend the policy, rule by rule, until the oracle says that the token may be accepted.
 
 use crate::jose::{Json, Jwk, JwkSet, Material, Member, NumericDate, last};
-use crate::oracle::{Latitude, Told, expect};
+use crate::oracle::{Expectation, Latitude, Told, expect};
 use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer, tenant_in};
 use crate::provenance::{Presented, Provenance, SigningEvent};
 use crate::rule::Rule;
+use std::borrow::Cow;
 
 /// A leeway beyond this is no leeway that anybody configures.
 const MAX_LEEWAY: i64 = 10 * 365 * 86_400;
@@ -12,13 +13,23 @@ const MAX_LEEWAY: i64 = 10 * 365 * 86_400;
 /// A rule mended can bring another to light, since premises order the rules; there are fewer rounds than rules.
 const MAX_ROUNDS: usize = 8;
 
-/// The nearest policy under which accepting this very token is lawful; `None` where the policy cannot help.
+/// Spelling, `none`, `crit`: no policy makes these good.
+const BEYOND_POLICY: [Rule; 4] =
+    [Rule::SignatureMatches, Rule::ReceivedBytesVerified, Rule::WellFormed, Rule::CritUnderstood];
+
+/// The nearest policy under which accepting this very token is lawful, `original` being what is lawful under the policies
+/// handed over; `None` where the policy cannot help.
 #[must_use]
-pub fn policy_twin(told: &[Told<'_>], provenance: &Provenance, now: NumericDate) -> Option<TrustPolicy> {
+pub fn policy_twin(
+    told: &[Told<'_>],
+    provenance: &Provenance,
+    now: NumericDate,
+    original: &Expectation,
+) -> Option<TrustPolicy> {
     let at = told.last()?.at;
     let permits = |policy: &TrustPolicy| expect(&[Told { at, policy }], provenance, now);
     // What has gone out of service was in order under a policy handed over earlier.
-    if expect(told, provenance, now).broken().contains(&Rule::KeyInService) {
+    if original.broken().contains(&Rule::KeyInService) {
         let earlier = told.iter().rev().find(|told| permits(told.policy).acceptable().is_some());
         return earlier.map(|told| told.policy.clone());
     }
@@ -30,9 +41,15 @@ pub fn policy_twin(told: &[Told<'_>], provenance: &Provenance, now: NumericDate)
         serialization: jws.serialization,
         now,
     };
+    // Under a policy that was never changed, and for a token never seen before, that is what it says by itself too.
+    let same = told.len() == 1 && provenance.earlier.is_empty();
+    let mut expectation = if same { Cow::Borrowed(original) } else { Cow::Owned(permits(told.last()?.policy)) };
+    // What no policy makes good is not worth copying one for.
+    if expectation.broken().iter().any(|rule| BEYOND_POLICY.contains(rule)) {
+        return None;
+    }
     let mut policy = told.last()?.policy.clone();
     for _ in 0..MAX_ROUNDS {
-        let expectation = permits(&policy);
         if expectation.acceptable().is_some() {
             // Whoever refuses every name that stands twice may: a token that says it once shows more.
             if expectation.latitudes().contains(&Latitude::DuplicateMember) {
@@ -47,6 +64,7 @@ pub fn policy_twin(told: &[Told<'_>], provenance: &Provenance, now: NumericDate)
         for &rule in expectation.broken() {
             token.mend(&mut policy, rule)?;
         }
+        expectation = Cow::Owned(permits(&policy));
     }
     None
 }
@@ -150,7 +168,7 @@ impl Token<'_> {
             }
             // Listed in a form that makes no key of it: the key itself in its place. One that is no good itself stays so.
             Rule::KeyAcceptable if self.listing(policy).is_none() => self.list_signer(policy, iss?)?,
-            // Spelling, `none`, `crit`, a short key: no policy makes these good.
+            // A short key and BEYOND_POLICY.
             _ => return None,
         }
         Some(())

@@ -3,14 +3,15 @@
 use crate::oracle::{Expectation, Latitude};
 use crate::scenario::{Act, Honest, Kid, Present, Scenario, Step};
 
-/// Forging costs signatures; a twin that is not found within so many tries counts as none.
+/// So many sets of replacements are tried that are smaller than one known to do.
 const MAX_TRIES: usize = 160;
 
 /// The scenario nearest to this one whose token at that step may only be accepted, except for what the standards leave open
 /// about the original as well (so that a token without `kid` gets a twin without `kid`).
 ///
 /// `judge` says what is lawful for the token at a step of a scenario, and `None` where the scenario cannot be played. The
-/// search order is fixed: fewer replacements first, earlier acts first.
+/// search order is fixed: single replacements, earlier ones first. Where none will do alone, everything is replaced and as much
+/// as possible put back, later ones first; what is left, mostly two, bounds the search for fewer.
 pub fn token_twin(
     scenario: &Scenario,
     step: usize,
@@ -20,39 +21,49 @@ pub fn token_twin(
     let mut cut = scenario.clone();
     cut.steps.truncate(step + 1);
     let Some(Step::Present(present)) = cut.steps.get(step) else { return None };
-    let present = present.clone();
-    let mut knobs = knobs(&present);
+    let mut knobs = knobs(present);
     knobs.extend(policy_knobs(&cut));
-    let mut tries = 0;
-    for size in 0..=knobs.len() {
-        for chosen in subsets(knobs.len(), size) {
-            let mut candidate = cut.clone();
-            let mut changed = present.clone();
-            for &index in chosen.iter().rev() {
-                match knobs[index] {
-                    Knob::PolicyAct(step, act) => without_policy_act(&mut candidate, step, act),
-                    knob => knob.turn(&mut changed),
-                }
-            }
-            candidate.steps[step] = Step::Present(changed);
-            tries += 1;
-            if tries > MAX_TRIES {
-                return None;
-            }
-            let Some(expectation) = judge(&candidate, step) else { continue };
-            // A `crit` that lists something odd is refused by most, and a name that stands twice by many, so that a twin that
-            // keeps it would show nothing.
-            let open = expectation.latitudes();
-            if expectation.acceptable().is_some()
-                && open.is_subset(original.latitudes())
-                && !open.contains(&Latitude::CritList)
-                && !open.contains(&Latitude::DuplicateMember)
-            {
-                return Some(candidate);
-            }
+    let mut twin = |chosen: &[Knob]| {
+        let candidate = turned(&cut, step, chosen);
+        let expectation = judge(&candidate, step)?;
+        // A `crit` that lists something odd is refused by most, and a name that stands twice by many, so that a twin that keeps
+        // it would show nothing.
+        let open = expectation.latitudes();
+        let shows = expectation.acceptable().is_some()
+            && open.is_subset(original.latitudes())
+            && !open.contains(&Latitude::CritList)
+            && !open.contains(&Latitude::DuplicateMember);
+        shows.then_some(candidate)
+    };
+    if let Some(found) = knobs.iter().find_map(|knob| twin(&[*knob])) {
+        return Some(found);
+    }
+    let mut nearest = twin(&knobs)?;
+    let mut needed = knobs.clone();
+    for index in (0..needed.len()).rev() {
+        let knob = needed.remove(index);
+        match twin(&needed) {
+            Some(nearer) => nearest = nearer,
+            None => needed.insert(index, knob),
         }
     }
-    None
+    let fewer = (2..needed.len()).flat_map(|size| subsets(knobs.len(), size)).take(MAX_TRIES);
+    let mut chosen = fewer.map(|chosen| chosen.into_iter().map(|index| knobs[index]).collect::<Vec<_>>());
+    Some(chosen.find_map(|chosen| twin(&chosen)).unwrap_or(nearest))
+}
+
+/// The scenario with these replaced; they stand in the order of the acts, and are turned from the last to the first so that
+/// indices stay true.
+fn turned(cut: &Scenario, step: usize, chosen: &[Knob]) -> Scenario {
+    let mut candidate = cut.clone();
+    for &knob in chosen.iter().rev() {
+        match (knob, &mut candidate.steps[step]) {
+            (Knob::PolicyAct(step, act), _) => without_policy_act(&mut candidate, step, act),
+            (knob, Step::Present(present)) => knob.turn(present),
+            _ => {}
+        }
+    }
+    candidate
 }
 
 /// One parameter that can be made honest.

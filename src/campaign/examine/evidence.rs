@@ -6,12 +6,13 @@ use crate::campaign::workshop::{TWIN, hashed};
 use crate::finding::{Kind, TwinKind, tame};
 use crate::forge::{Move, Presentation};
 use crate::jose::{NumericDate, Token};
-use crate::oracle::{Expectation, Told};
+use crate::oracle::{Expectation, Told, expect};
 use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
 use crate::twin::{policy_twin, token_twin};
 use crate::validator::{Fault, Verdict};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most instances kept for twins.
 const MAX_TWINS: usize = 64;
@@ -36,7 +37,7 @@ impl Examiner {
                 *evidence = self.evidence(expectation, scenario, presented, told, number);
             }
             Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
-                *twin = if policy_twin(told, &presented.provenance, presented.at).is_some() {
+                *twin = if policy_twin(told, &presented.provenance, presented.at, expectation).is_some() {
                     Some(TwinNote { kind: TwinKind::Policy, scenario: None })
                 } else {
                     let found = self.find_token_twin(expectation, scenario, presented.step);
@@ -55,8 +56,8 @@ impl Examiner {
         told: &[Told<'_>],
         number: u64,
     ) -> Evidence {
-        if let Some(policy) = policy_twin(told, &presented.provenance, presented.at)
-            && let Some(answer) = self.ask_under(&policy, &presented.token, presented.at)
+        if let Some(policy) = policy_twin(told, &presented.provenance, presented.at, expectation)
+            && let Some(answer) = self.ask_under(policy, &presented.token, presented.at)
         {
             return match answer {
                 Ok(()) => Evidence::Confirmed(TwinKind::Policy),
@@ -85,20 +86,18 @@ impl Examiner {
     }
 
     /// Whether a policy twin is accepted; `None` where the validator does not work under that policy.
-    fn ask_under(&mut self, policy: &TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
-        let digest = policy.digest();
-        let known = self.twins.remove(&digest);
-        let instance = if known.is_some() { known? } else { self.told(None, policy) };
+    fn ask_under(&mut self, policy: TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
+        let instance = self.twins.remove(&policy).unwrap_or_else(|| self.told(None, &policy));
         if self.twins.len() >= MAX_TWINS {
             self.twins.clear();
         }
         let Instance::Ready(held) = instance else {
-            self.twins.insert(digest, instance);
+            self.twins.insert(policy, instance);
             return None;
         };
         let (verdict, validator) = self.ask(held.release()?, token, at);
         if let Some(validator) = validator {
-            self.twins.insert(digest, Instance::Ready(Held::new(validator)));
+            self.twins.insert(policy, Instance::Ready(Held::new(validator)));
         }
         Some(accepted(verdict))
     }
@@ -108,14 +107,23 @@ impl Examiner {
         let bench = self.bench(&twin.world).ok()?;
         let moves = bench.forge.play(twin, number ^ TWIN).ok()?;
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
+        let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
         let mut answer = None;
         for happening in moves {
             match happening {
-                Move::Trust { party, policy, .. } => {
+                Move::Trust { party, policy, at } => {
                     let instance = self.told(own.remove(&party), &policy);
-                    own.insert(party, instance);
+                    own.insert(party.clone(), instance);
+                    told.entry(party).or_default().push((at, policy));
                 }
                 Move::Present(presented) => {
+                    let told = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
+                    let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
+                    let lawful = || expect(&told, &presented.provenance, presented.at);
+                    // Whether a spelling leaves a mark hangs on the very octets, which were others when it was looked for.
+                    if presented.step == step && lawful().acceptable().is_none() {
+                        return None;
+                    }
                     let Some(Instance::Ready(held)) = own.remove(&presented.party) else { return None };
                     let (verdict, validator) = self.ask(held.release()?, &presented.token, presented.at);
                     if presented.step == step {

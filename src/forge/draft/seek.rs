@@ -3,7 +3,7 @@
 use super::{At, Draft, Forge, members, set};
 use crate::error::Error;
 use crate::jose::{Family, Json, Primitive, last};
-use crate::key::PrivateKey;
+use crate::key::{PrivateKey, Signature};
 use crate::scenario::EcdsaInteger;
 
 /// Most signatures that are tried: of as many not one in 10^27 searches has none that begins with a zero octet.
@@ -39,6 +39,17 @@ impl Draft {
         }
         Err(wrong(format!("none of {MAX_TRIES} signatures begins with a zero octet")))
     }
+}
+
+/// A sketch of a signature that was sought.
+pub(super) fn as_sought(mut sketch: Signature, of: Option<EcdsaInteger>) -> Signature {
+    let first = match of {
+        None => return sketch,
+        Some(EcdsaInteger::R) => 0,
+        Some(EcdsaInteger::S) => sketch.octets.len() / 2,
+    };
+    sketch.octets[first] = 0;
+    sketch
 }
 
 fn halves(octets: &[u8]) -> (&[u8], &[u8]) {
