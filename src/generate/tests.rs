@@ -226,11 +226,16 @@ fn a_policy_that_is_badly_configured_shrinks_to_one_act_on_it_and_an_honest_toke
 fn mutation_reaches_every_act_on_a_policy_and_leaves_it_again() {
     let mut bytes = Vec::new();
     let (mut told, mut lengths) = (BTreeMap::<&str, usize>::new(), BTreeSet::new());
-    let lead = r#"{"scenario":1,"world":"two-issuers","steps":[{"update-policy":{"party":"api","acts":[{"set-leeway":30}]}},
-        {"present":{"to":"api","honest":{"issuer":"a"}}}]}"#;
-    for seed in 0..3_000 {
+    let leads = [
+        r#"{"scenario":1,"world":"two-issuers","steps":[{"update-policy":{"party":"api","acts":[{"set-leeway":30}]}},
+            {"present":{"to":"api","honest":{"issuer":"a"}}}]}"#,
+        r#"{"scenario":1,"world":"storm-0558","key_source":"converged","steps":[
+            {"update-policy":{"party":"both-mail","acts":[{"set-leeway":30}]}},
+            {"present":{"to":"both-mail","honest":{"issuer":"enterprise"}}}]}"#,
+    ];
+    for seed in 0..12_000 {
         if seed % 10 == 0 {
-            bytes = lead.as_bytes().to_vec();
+            bytes = leads[usize::from(seed % 20 == 10)].as_bytes().to_vec();
         }
         bytes = mutate(&bytes, 4_096, seed, &ATLAS);
         for step in Scenario::from_json(&bytes).unwrap().steps {
