@@ -6,7 +6,7 @@ use common::{NOW, worlds};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, quiet_panics, run};
+use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, quiet_panics, replay, run};
 use wrongkey::error::Error;
 use wrongkey::finding::Kind;
 use wrongkey::jose::{NumericDate, Token};
@@ -199,4 +199,42 @@ fn relying_on_another_key_than_the_signers_is_a_finding() {
         ..Odd::default()
     });
     assert!(outcome.findings.iter().any(|f| f.kind == Kind::WrongIdentity && f.answer.contains("another")));
+}
+
+/// Knows the first issuer that it is told alone.
+fn narrow_minded() -> Maker {
+    Arc::new(|| {
+        Box::new(Odd {
+            configure: |reference, policy| {
+                let mut first = policy.clone();
+                first.issuers.truncate(1);
+                reference.configure(&first)
+            },
+            ..Odd::default()
+        })
+    })
+}
+
+#[test]
+fn what_is_wrong_in_one_order_of_the_policy_alone_is_wrong_when_it_is_replayed() {
+    let honest = |issuer: &str| {
+        let text = format!(
+            r#"{{"scenario":1,"world":"two-issuers","party":"api","honest":{{"issuer":"{issuer}"}},"acts":[]}}"#
+        );
+        wrongkey::scenario::Scenario::from_json(text.as_bytes()).unwrap()
+    };
+    let wrong = |maker: &Maker, issuer: &str| {
+        let replayed = replay(&worlds(), maker, &honest(issuer), NOW, Duration::from_secs(5)).unwrap();
+        replayed.cases.iter().any(|case| case.wrong().is_some_and(|(kind, _)| kind == Kind::FalseReject))
+    };
+    for issuer in ["a", "b"] {
+        assert!(wrong(&narrow_minded(), issuer), "{issuer}");
+        assert!(!wrong(&wrongkey::validator::reference::maker(), issuer), "{issuer}");
+    }
+    // In a campaign the honest tokens say so, and every finding can be seen again.
+    let outcome = judge(&narrow_minded()).unwrap();
+    assert!(!outcome.findings.is_empty());
+    for finding in &outcome.findings {
+        assert!(finding.reproduced, "{}", finding.origin);
+    }
 }

@@ -33,6 +33,11 @@ pub struct Case {
     pub token: Token,
     /// The time of forging.
     pub at: NumericDate,
+    /// In which order issuers and keys stood in the first policy of the instance (see [`TrustPolicy::reordered`]). It means
+    /// nothing, and a validator may take it to mean something.
+    ///
+    /// [`TrustPolicy::reordered`]: crate::policy::TrustPolicy::reordered
+    pub order: u64,
 }
 
 /// What was seen of one presented token.

@@ -218,6 +218,12 @@ impl Examiner {
         self.twin_answers.clear();
     }
 
+    /// Forgets every instance; the next one is told its policy in this order, later ones in those that follow.
+    pub(super) fn begin_at(&mut self, order: u64) {
+        self.forget();
+        self.configures = order;
+    }
+
     /// Doors whose instance is at work, each with what leads up to it.
     pub(super) fn open_doors(&self) -> Vec<(SiteId, Vec<Step>)> {
         let ready = self.doors.iter().filter(|(_, kept)| matches!(kept.instance, Instance::Ready(_)));
@@ -259,7 +265,8 @@ impl Examiner {
         let mut cases = Vec::new();
         let unfit = self.unfit(scenario);
         // What hangs before the first token is shown is laid at that token's door.
-        *lock(&self.in_hand) = if lead.is_some() { None } else { first_case(forge, scenario, &moves).map(Arc::new) };
+        *lock(&self.in_hand) =
+            if lead.is_some() { None } else { first_case(forge, scenario, &moves, order).map(Arc::new) };
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, at } => {
@@ -273,7 +280,7 @@ impl Examiner {
                     let history = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
                     let told: Vec<Told<'_>> = history.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
                     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
-                    let case = Arc::new(blank(forge, &site, &presented, &told));
+                    let case = Arc::new(blank(forge, &site, &presented, &told, order));
                     *lock(&self.in_hand) = Some(Arc::clone(&case));
                     let mut seen = if let Some(reason) = &unfit {
                         Seen::Skipped(reason.clone())
@@ -487,7 +494,7 @@ fn tamed(fault: Fault) -> Fault {
 }
 
 /// A case before anything was seen.
-fn blank(forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_>]) -> Case {
+fn blank(forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_>], order: u64) -> Case {
     let expectation = expect(told, &presented.provenance, presented.at);
     let policy = told.last().map(|told| told.policy);
     let (relation, signer, claimed) = parties(forge.world(), policy, &presented.provenance);
@@ -501,11 +508,12 @@ fn blank(forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_
         claimed,
         token: presented.token.clone(),
         at: presented.at,
+        order,
     }
 }
 
 /// The case of the first token of a scenario, before anything was seen.
-fn first_case(forge: &Forge, scenario: &Scenario, moves: &[Move]) -> Option<Case> {
+fn first_case(forge: &Forge, scenario: &Scenario, moves: &[Move], order: u64) -> Option<Case> {
     let presented = moves.iter().find_map(|happening| match happening {
         Move::Present(presented) => Some(presented),
         Move::Trust { .. } => None,
@@ -516,5 +524,5 @@ fn first_case(forge: &Forge, scenario: &Scenario, moves: &[Move]) -> Option<Case
     });
     let told: Vec<Told<'_>> = policy.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
-    Some(blank(forge, &site, presented, &told))
+    Some(blank(forge, &site, presented, &told, order))
 }

@@ -275,8 +275,11 @@ impl Draft {
         place: At,
     ) -> Result<(), Error> {
         let sought = self.sought.take();
-        if let (Some(of), Pen::Signs) = (sought, situation.pen) {
-            self.seek(forge, private, alg, of, place)?;
+        if let Some(of) = sought {
+            seek::fits(alg, place)?;
+            if situation.pen == Pen::Signs {
+                self.seek(forge, private, alg, of, place)?;
+            }
         }
         let (Text::Written(header), Text::Written(payload)) = (&self.header, &self.payload) else {
             let problem = "raw octets are not signed: put sign-with before them".to_owned();

@@ -20,9 +20,6 @@ impl Draft {
         place: At,
     ) -> Result<(), Error> {
         let wrong = |problem: String| Error::Scenario { place: place.to_string(), problem };
-        if alg.family() != Family::Ecdsa {
-            return Err(wrong(format!("a signature by {alg} has no R and S: seek-leading-zero needs an ECDSA key")));
-        }
         let jti = last(members(&mut self.payload, place)?, "jti").and_then(Json::as_str).unwrap_or_default().to_owned();
         for count in 0..MAX_TRIES {
             set(members(&mut self.payload, place)?, "jti", Json::string(format!("{jti}-{count}")));
@@ -39,6 +36,15 @@ impl Draft {
         }
         Err(wrong(format!("none of {MAX_TRIES} signatures begins with a zero octet")))
     }
+}
+
+/// Only an ECDSA signature can be sought.
+pub(super) fn fits(alg: Primitive, place: At) -> Result<(), Error> {
+    if alg.family() == Family::Ecdsa {
+        return Ok(());
+    }
+    let problem = format!("a signature by {alg} has no R and S: seek-leading-zero needs an ECDSA key");
+    Err(Error::Scenario { place: place.to_string(), problem })
 }
 
 /// A sketch of a signature that was sought.
