@@ -16,17 +16,17 @@ program=$target/$host/release/scenario
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# One search: prints the executions until the crash, or a dash where it ended without one. Its log is left in $scratch/log.
+# One search, its log in the file named first: prints the executions until the crash, or a dash where it ended without one.
 search() {
-    local corpus status=0
+    local log=$1 corpus status=0
     corpus=$(mktemp -d -p "$scratch")
-    "$program" "$@" -print_final_stats=1 "-artifact_prefix=$scratch/" "$corpus" >"$scratch/log" 2>&1 || status=$?
-    rm -rf "$corpus"
+    "$program" "${@:2}" -print_final_stats=1 "-artifact_prefix=$corpus-" "$corpus" >"$log" 2>&1 || status=$?
+    rm -rf "$corpus" "$corpus"-*
     # libFuzzer ends with 0 where it found nothing, and with 70 or 77 where an input hung or crashed.
     case $status in
         0) echo - ;;
-        70 | 77) sed -n 's/^stat::number_of_executed_units: *//p; s/^#\([0-9]*\).*DONE.*/\1/p' "$scratch/log" | head -n 1 ;;
-        *) cat "$scratch/log" >&2 && return 1 ;;
+        70 | 77) sed -n 's/^stat::number_of_executed_units: *//p; s/^#\([0-9]*\).*DONE.*/\1/p' "$log" | head -n 1 ;;
+        *) cat "$log" >&2 && return 1 ;;
     esac
 }
 
@@ -35,27 +35,31 @@ median() {
     sed 's/^-$/999999999/' | sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }' | sed 's/^999999999$/-/'
 }
 
+# The median of so many searches for one flaw, and all of them.
+flaw() {
+    local name=$1 runs=$2 seed counts=()
+    for seed in $(seq 1 "$runs"); do
+        counts+=("$(WRONGKEY_FUZZ_VALIDATOR=$name search "$scratch/$name.log" "-seed=$seed" "-runs=$bound" -timeout=2)")
+    done
+    echo "$name: median $(printf '%s\n' "${counts[@]}" | median) (${counts[*]})"
+}
+
 if [[ ${1:-} == --flaws ]]; then
     runs=${2:-5}
     # Whatever such a validator answers wrongly is its one mistake, so that any crash counts. Each has a folder of its own
     # but for the one that gives no wrong answer.
-    found=0 all=0
     for folder in corpus/regressions/flawed-*/; do
-        name=$(basename "$folder")
-        counts=()
-        for seed in $(seq 1 "$runs"); do
-            counts+=("$(WRONGKEY_FUZZ_VALIDATOR=$name search "-seed=$seed" "-runs=$bound" -timeout=2)")
+        while (($(jobs -rp | wc -l) >= $(nproc))); do
+            wait -n
         done
-        middle=$(printf '%s\n' "${counts[@]}" | median)
-        all=$((all + 1))
-        if [[ $middle == - ]]; then
-            echo "$name: not within $bound (${counts[*]})"
-        else
-            found=$((found + 1))
-            echo "$name: median $middle (${counts[*]})"
-        fi
+        name=$(basename "$folder")
+        flaw "$name" "$runs" >"$scratch/$name.median" &
     done
-    echo "$found of $all flaws ($((found * 100 / all)) %) within $bound executions, median of $runs runs (target: at least 90 %)"
+    wait
+    cat "$scratch"/*.median
+    all=$(cat "$scratch"/*.median | wc -l)
+    short=$(cat "$scratch"/*.median | grep -c ': median - ' || true)
+    echo "$((all - short)) of $all flaws ($(((all - short) * 100 / all)) %) within $bound executions, median of $runs runs (target: at least 90 %)"
     exit
 fi
 
@@ -68,7 +72,7 @@ export WRONGKEY_FUZZ_VALIDATOR=$validator WRONGKEY_FUZZ_RULE=$rule
 counts=()
 for seed in $(seq 1 "$runs"); do
     start=$(date +%s%N)
-    count=$(search "-seed=$seed" -max_total_time=600)
+    count=$(search "$scratch/log" "-seed=$seed" -max_total_time=600)
     if [[ $count == - ]]; then
         echo "seed $seed: nothing found in 600 s" >&2
         exit 1
