@@ -89,7 +89,8 @@ fn flaws(worlds: &[Arc<World>], atlas: &Arc<Atlas>, seeds: u64) {
             scope.spawn(|| {
                 while let Some(seed) = lock(&waiting).next() {
                     for (row, counts) in ROWS.iter().zip(&counts) {
-                        lock(counts).push(search(row, worlds, atlas, seed));
+                        let count = search(row, worlds, atlas, seed);
+                        lock(counts).push(count);
                     }
                 }
             });
