@@ -25,6 +25,9 @@ pub enum Latitude {
     CaseVariant,
     /// Unused low bits of the last base64url character are not zero (RFC 4648 section 3.5).
     TrailingBits,
+    /// `alg` of the token, the policy or the key is a fully specified name (RFC 9864 section 2.2), which is another name of what
+    /// the polymorphic one says, and a newer one than many know.
+    FullySpecifiedName,
     /// The other of the two ECDSA signatures.
     MirroredSignature,
     /// The header carries or names a key of its own, which need not be understood (RFC 7515 section 4.1.2 to 4.1.8).
@@ -387,7 +390,7 @@ impl<'p> Case<'p> {
         let signer = self.signature(jws, header, payload, provenance);
         let mut key = signer.as_ref().map(|signer| signer.key.clone());
         if let (Some(claimed), Some(signer)) = (&claimed, &signer) {
-            self.algorithm(policy, claimed, signer.primitive);
+            self.algorithm(policy, claimed, signer);
             // Two spellings of one HMAC secret have two thumbprints, and a validator knows the one that it was given.
             key = self.key(policy, claimed, header, signer).or(key);
         }

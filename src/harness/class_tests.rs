@@ -118,6 +118,7 @@ macro_rules! class_tests {
             al_17 "AL-17"
             al_20 "AL-20"
             al_22 "AL-22"
+            al_23 "AL-23"
             al_24 "AL-24"
             ia_01 "IA-01"
             ia_02 "IA-02"

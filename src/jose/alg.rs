@@ -38,6 +38,9 @@ pub enum Family {
     EdDsa,
 }
 
+/// EdDSA on the curve of that name (RFC 9864 section 2.2).
+const FULLY_SPECIFIED_EDDSA: &str = "Ed25519";
+
 /// What computes a signature: the meaning of an `alg` value. `none` is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Primitive {
@@ -91,7 +94,14 @@ impl Primitive {
         Primitive::ALL.into_iter().find(|primitive| primitive.name == name)
     }
 
-    /// The registered name.
+    /// The algorithm of that fully specified name, where [`Primitive::from_name`] has it by its polymorphic one (RFC 9864 section
+    /// 2.2).
+    #[must_use]
+    pub fn from_fully_specified(name: &str) -> Option<Self> {
+        (name == FULLY_SPECIFIED_EDDSA).then_some(Primitive::EDDSA)
+    }
+
+    /// The registered name; of EdDSA the polymorphic one.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.name

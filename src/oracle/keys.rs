@@ -16,13 +16,21 @@ impl<'p> Case<'p> {
         payload: &[Member],
         provenance: &'e Provenance,
     ) -> Option<Signer<'e>> {
-        let named = last(header, "alg").and_then(Json::as_str).and_then(Primitive::from_name);
+        let alg = last(header, "alg").and_then(Json::as_str);
+        let fully_specified = alg.and_then(Primitive::from_fully_specified);
+        let named = alg.and_then(Primitive::from_name).or(fully_specified);
+        if fully_specified.is_some() {
+            self.leaves_open(Latitude::FullySpecifiedName);
+        }
         let computed = |event: &SigningEvent| named.is_some_and(|named| named.computes_like(event.primitive));
         let same = |event: &&SigningEvent| computed(event) && event.signature == jws.signature;
         let mirrored = |event: &&SigningEvent| {
             computed(event) && event.mirror.as_ref().is_some_and(|mirror| *mirror == jws.signature)
         };
-        let signer = |event: &'e SigningEvent| named.map(|primitive| Signer { key: &event.key, primitive });
+        let signer = |event: &'e SigningEvent| {
+            let fully_specified = fully_specified.is_some();
+            named.map(|primitive| Signer { key: &event.key, primitive, fully_specified })
+        };
         let events = &provenance.events;
         if let Some(event) = events.iter().filter(|event| event.input == jws.input).find(same) {
             return signer(event);
@@ -39,10 +47,13 @@ impl<'p> Case<'p> {
     }
 
     /// RFC 8725 section 3.1: what the party and the issuer allow. What the key is listed for is asked with the key.
-    pub(super) fn algorithm(&mut self, policy: &TrustPolicy, claimed: &Claimed<'_>, used: Primitive) {
-        let lists = [&policy.algorithms, &claimed.trusted.algorithms];
-        if lists.into_iter().flatten().any(|list| !list.iter().any(|name| name == used.name())) {
-            self.breaks(Rule::AlgorithmAllowed);
+    pub(super) fn algorithm(&mut self, policy: &TrustPolicy, claimed: &Claimed<'_>, signer: &Signer<'_>) {
+        for list in [&policy.algorithms, &claimed.trusted.algorithms].into_iter().flatten() {
+            match list.iter().map(|name| signer.is_called(name)).max() {
+                Some(Called::So) => {}
+                Some(Called::Otherwise) => self.leaves_open(Latitude::FullySpecifiedName),
+                Some(Called::Never) | None => self.breaks(Rule::AlgorithmAllowed),
+            }
         }
     }
 
@@ -145,6 +156,29 @@ fn belongs(jwk: &Jwk, trusted: &TrustedIssuer, claimed: &Claimed<'_>) -> bool {
 pub(super) struct Signer<'e> {
     pub(super) key: &'e Material,
     pub(super) primitive: Primitive,
+    /// By its fully specified name.
+    fully_specified: bool,
+}
+
+/// Whether a name is the one of the algorithm that a token gives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Called {
+    Never,
+    /// It is its other name.
+    Otherwise,
+    So,
+}
+
+impl Signer<'_> {
+    fn is_called(&self, name: &str) -> Called {
+        let polymorphic = Primitive::from_name(name) == Some(self.primitive);
+        let fully_specified = Primitive::from_fully_specified(name) == Some(self.primitive);
+        match (polymorphic, fully_specified) {
+            (false, false) => Called::Never,
+            _ if fully_specified == self.fully_specified => Called::So,
+            _ => Called::Otherwise,
+        }
+    }
 }
 
 /// What one listing of the signing key says.
@@ -175,8 +209,10 @@ impl<'k> Listing<'k> {
             open.push(Latitude::KeyOperations);
         }
         // RFC 7517 section 4.4.
-        if jwk.alg.as_deref().is_some_and(|alg| alg != signer.primitive.name()) {
-            broken.push(Rule::AlgorithmAllowed);
+        match jwk.alg.as_deref().map(|alg| signer.is_called(alg)) {
+            None | Some(Called::So) => {}
+            Some(Called::Otherwise) => open.push(Latitude::FullySpecifiedName),
+            Some(Called::Never) => broken.push(Rule::AlgorithmAllowed),
         }
         // RFC 7518 section 3.4: each ECDSA algorithm has its curve.
         if !jwk.material.fits(signer.primitive) || !strong_enough(&jwk.material, signer.primitive) {

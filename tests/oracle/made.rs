@@ -190,6 +190,10 @@ impl Made {
         Made { signer, primitive: Primitive::HS256, ..self }.head("alg", text("HS256"))
     }
 
+    pub(crate) fn eddsa(self, signer: &'static PrivateKey) -> Self {
+        Made { signer, primitive: Primitive::EDDSA, ..self }.head("alg", text("EdDSA"))
+    }
+
     /// Header and payload are written so, and that is signed.
     pub(crate) fn spelled(mut self, header: &[Spelling], payload: &[Spelling]) -> Self {
         self.signed = [header.to_vec(), payload.to_vec()];

@@ -5,8 +5,10 @@ use super::made::{
     A, B, KEY_A, KEY_B, Made, NOW, STRANGER, TEMPLATE, changed, converged, expectation, honest, issuer, jwk, policy,
     reject, says, says_after, strings, text, with,
 };
+use std::sync::LazyLock;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::jose::{Json, Jwk, NumericDate, Serialization};
+use wrongkey::key::{DerivedKind, PrivateKey};
 use wrongkey::oracle::{Expectation, Latitude, Oracle, Told, expect};
 use wrongkey::policy::{Replay, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::Rule;
@@ -270,4 +272,42 @@ fn an_oracle_without_a_rule_accepts_what_only_that_rule_forbids() {
     let views = [Told { at: NumericDate(NOW), policy: &told }];
     let said = Oracle::without(Rule::KeyBelongsToIssuer).expect(&views, &made.write().1, views[0].at);
     assert!(said.acceptable().is_some());
+}
+
+#[test]
+fn another_name_of_the_same_algorithm_may_be_known_or_not() {
+    static ED: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::derive(DerivedKind::Ed25519, 7, "ed"));
+    static OTHER: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::derive(DerivedKind::Ed25519, 7, "other"));
+    let signed = |name: &str, key| honest().eddsa(key).head("alg", text(name)).head("kid", text("a1"));
+    let told = |listed: &[&str], of_key: Option<&str>| {
+        let listing = changed(jwk(&ED, Some("a1")), |jwk| jwk.alg = of_key.map(str::to_owned));
+        with(|policy| {
+            policy.issuers[0] = TrustedIssuer { algorithms: strings(listed), ..issuer(A, &[listing.clone()]) }
+        })
+    };
+    says(&told(&["EdDSA"], Some("EdDSA")), &signed("EdDSA", &ED), &Accept);
+    for (name, listed, of_key) in [
+        ("Ed25519", "EdDSA", None),
+        ("Ed25519", "EdDSA", Some("Ed25519")),
+        ("EdDSA", "Ed25519", None),
+        ("EdDSA", "EdDSA", Some("Ed25519")),
+    ] {
+        let policy = told(&[listed], of_key);
+        says(&policy, &signed(name, &ED), &Either);
+        let open = expectation(&[(0, policy.clone())], &signed(name, &ED));
+        assert_eq!(*open.latitudes(), [Latitude::FullySpecifiedName].into(), "{name} {listed} {of_key:?}");
+        // It is no excuse for another key.
+        says(&policy, &signed(name, &OTHER), &reject(&[Rule::KeyBelongsToIssuer]));
+    }
+    // The reference has it by one name alone.
+    let newer = told(&["Ed25519"], Some("Ed25519"));
+    assert!(expectation(&[(0, newer.clone())], &signed("Ed25519", &ED)).unspecified());
+    let rules = expectation(&[(0, newer)], &signed("Ed25519", &OTHER)).broken().clone();
+    assert_eq!(rules, [Rule::KeyBelongsToIssuer].into());
+    // Other curves and other algorithms are called otherwise.
+    says(&told(&["EdDSA"], None), &signed("Ed448", &ED), &reject(&[Rule::SignatureMatches]));
+    says(&told(&["ES256"], None), &signed("Ed25519", &ED), &reject(&[Rule::AlgorithmAllowed]));
+    says(&told(&["EdDSA"], Some("ES256")), &signed("Ed25519", &ED), &reject(&[Rule::AlgorithmAllowed]));
+    let under_curve = with(|policy| policy.issuers[0].algorithms = strings(&["Ed25519"]));
+    says(&under_curve, &honest(), &reject(&[Rule::AlgorithmAllowed]));
 }

@@ -60,8 +60,6 @@ interfaces! {
         "The token is in the general JSON serialization, with any number of signatures (RFC 7515 section 7.2.1).";
     UnprotectedHeader, "unprotected-header",
         "A token in a JSON serialization carries a header that nobody signed, under a policy that permits that serialization (RFC 7515 section 7.2).";
-    FullySpecifiedNames, "fully-specified-names",
-        "Policies and the oracle know the names of RFC 9864 beside the ones that they replace.";
     SenderConstraint, "sender-constraint",
         "The validator is shown a proof of possession beside the token (RFC 9449, RFC 8705).";
     OpenIdClientFlow, "openid-client-flow",
@@ -140,18 +138,11 @@ const KL: &[Absent] = &[
     },
 ];
 
-const AL: &[Absent] = &[
-    Absent {
-        id: "AL-21",
-        title: "`alg` stands in the unprotected header only, or is overridden there.",
-        needs: Interface::UnprotectedHeader,
-    },
-    Absent {
-        id: "AL-23",
-        title: "`alg` is the fully specified name (`Ed25519`) where the policy has the polymorphic one (`EdDSA`), or the other way round.",
-        needs: Interface::FullySpecifiedNames,
-    },
-];
+const AL: &[Absent] = &[Absent {
+    id: "AL-21",
+    title: "`alg` stands in the unprotected header only, or is overridden there.",
+    needs: Interface::UnprotectedHeader,
+}];
 
 const IA: &[Absent] = &[
     Absent {

@@ -151,6 +151,13 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| site.claimable().flat_map(other_kind).collect(),
     },
     Class {
+        id: "AL-23",
+        title: "`alg` is the fully specified name (`Ed25519`) where the policy has the polymorphic one (`EdDSA`), or the other way round.",
+        aims: None,
+        source: "RFC 9864 section 2.2 (two names of one algorithm; the newer one need not be known)",
+        build: |site| site.trusts().flat_map(two_names).collect(),
+    },
+    Class {
         id: "AL-24",
         title: "The list of an issuer's algorithms becomes empty: that means none, and not any.",
         aims: Some(Rule::AlgorithmAllowed),
@@ -342,6 +349,23 @@ fn other_kind(trust: Trust<'_>) -> Vec<Scenario> {
         lists.extend(keys.into_iter().map(|key| vec![trust.sign_with(key, Kid::Of(named.alias.clone()))]));
     }
     trust.tokens(lists)
+}
+
+fn two_names(trust: Trust<'_>) -> Vec<Scenario> {
+    let keys = trust.honest_keys();
+    let Some(key) = keys.iter().find(|key| key.signs.contains(&Primitive::EDDSA)) else { return Vec::new() };
+    let honest = Honest { key: Some(key.alias.clone()), ..trust.honest() };
+    let fully = || vec![set_header("alg", Value::text("Ed25519"))];
+    let shown = |acts| trust.site.present(honest.clone(), acts);
+    let told = || Step::UpdatePolicy {
+        party: trust.site.party.alias.clone(),
+        acts: vec![PolicyAct::SetAlgorithms {
+            issuer: trust.issuer.alias.clone(),
+            algorithms: vec!["Ed25519".to_owned()],
+        }],
+    };
+    let steps = [vec![shown(fully())], vec![told(), shown(Vec::new())], vec![told(), shown(fully())]];
+    steps.into_iter().map(|steps| trust.site.steps(steps)).collect()
 }
 
 fn nothing_allowed(trust: Trust<'_>) -> Scenario {
