@@ -282,7 +282,8 @@ fn another_name_of_the_same_algorithm_may_be_known_or_not() {
     let told = |listed: &[&str], of_key: Option<&str>| {
         let listing = changed(jwk(&ED, Some("a1")), |jwk| jwk.alg = of_key.map(str::to_owned));
         with(|policy| {
-            policy.issuers[0] = TrustedIssuer { algorithms: strings(listed), ..issuer(A, &[listing.clone()]) }
+            policy.issuers[0] =
+                TrustedIssuer { algorithms: strings(listed), ..issuer(A, std::slice::from_ref(&listing)) }
         })
     };
     says(&told(&["EdDSA"], Some("EdDSA")), &signed("EdDSA", &ED), &Accept);
