@@ -4,9 +4,9 @@ use super::Class;
 use super::key_scope::own_keys;
 use crate::generate::acts::{embed_jwk, set_claim, the_same_again};
 use crate::generate::site::{Site, Trust, is_secret};
-use crate::jose::{Material, NumericDate};
+use crate::jose::{Family, Material, NumericDate, Primitive};
 use crate::rule::Rule;
-use crate::scenario::{Act, Honest, Kid, PolicyAct, Present, Scenario, Span, Step, Value};
+use crate::scenario::{Act, Honest, Kid, PolicyAct, Present, Scenario, SignWith, Span, Step, Value};
 use crate::world::Key;
 
 /// A certificate that ended before this (2025-01-01) has ended at any time at which this program runs.
@@ -94,10 +94,13 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         id: "KL-16",
         title: "The issuer's own key signs although it is no good: its modulus is so short that it can be factored, or its exponent \
-                is 1, so that everybody can sign.",
+                is 1, so that everybody can sign; or it is a secret, and shorter than what the hash puts out.",
         aims: Some(Rule::KeyAcceptable),
-        source: "RFC 7518 section 3.3; RFC 8017 section 3.1; RFC 8725 section 3.5",
-        build: |site| own_keys(site, |_, key| is_weak(&key.jwk.material)),
+        source: "RFC 7518 sections 3.2 and 3.3; RFC 8017 section 3.1; RFC 8725 section 3.5",
+        build: |site| {
+            let weak = own_keys(site, |_, key| is_weak(&key.jwk.material));
+            weak.into_iter().chain(site.trusts().flat_map(shorter_than_the_hash)).collect()
+        },
     },
     Class {
         id: "KR-01",
@@ -123,6 +126,19 @@ fn before_and_after(trust: Trust<'_>, before: Honest, change: Step, after: &Hone
     let later = site.steps(vec![prime.clone(), change.clone(), wait, again.clone()]);
     let at_once = site.steps(vec![prime, change, again]);
     if site.party.jwks_max_age.unwrap_or(0) == 0 { vec![at_once, later] } else { vec![later] }
+}
+
+/// A secret that is listed for no one algorithm, under those that it is too short for.
+fn shorter_than_the_hash(trust: Trust<'_>) -> Vec<Scenario> {
+    let keys = trust.honest_keys();
+    let Some(key) = keys.iter().find(|key| is_secret(key) && key.jwk.alg.is_none()) else { return Vec::new() };
+    let too_short = |alg: &Primitive| key.jwk.material.bits().is_some_and(|bits| bits < alg.hash().octets() * 8);
+    let algorithms = Primitive::ALL.into_iter().filter(|alg| alg.family() == Family::Hmac && trust.allows(*alg));
+    let signed = |alg: Primitive| {
+        let sign = SignWith { key: Some(key.alias.clone()), alg: Some(alg.name().to_owned()), ..SignWith::default() };
+        trust.site.single(trust.honest_by(key), vec![Act::SignWith(sign)])
+    };
+    algorithms.filter(too_short).map(signed).collect()
 }
 
 fn is_weak(material: &Material) -> bool {
