@@ -326,7 +326,8 @@ impl PrivateKey {
         }
     }
 
-    /// Octets in the place of a signature: as many, the same for the same key, algorithm and input, and worth nothing.
+    /// Octets in the place of a signature: as many, the same for the same key, algorithm and input, and worth nothing. They are
+    /// what nearly every signature is: no integer in them begins with a zero octet, and in base64url they need `_`.
     ///
     /// # Errors
     /// Where the key is not of the algorithm's kind.
@@ -343,7 +344,17 @@ impl PrivateKey {
         let mut hasher = DefaultHasher::new();
         (self.digest(), primitive.name(), input).hash(&mut hasher);
         let told_apart = hasher.finish();
-        let repeated = |number: u64| number.to_be_bytes().into_iter().cycle().take(length).collect();
+        let repeated = |number: u64| {
+            let mut octets: Vec<u8> = number.to_be_bytes().into_iter().cycle().take(length).collect();
+            // There are at least 32 of them, but for keys too short to be of use.
+            for octet in octets.iter_mut().skip(3).take(3) {
+                *octet = 0xff;
+            }
+            for first in [0, length / 2] {
+                octets.iter_mut().skip(first).take(1).for_each(|octet| *octet |= 0x40);
+            }
+            octets
+        };
         let mirror = (primitive.family() == Family::Ecdsa).then(|| repeated(!told_apart));
         Ok(Signature { octets: repeated(told_apart), mirror })
     }

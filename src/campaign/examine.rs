@@ -477,11 +477,12 @@ impl Examiner {
 
     /// Whether the answer changes near the present, where a validator reads the machine's clock.
     fn too_close(&self, presented: &Presentation, told: &[Told<'_>], now: &Expectation) -> bool {
-        if self.description.clock == Clock::Settable || now.steady_for() > CLOCK_MARGIN.unsigned_abs() {
+        let ahead = CLOCK_MARGIN + self.drift();
+        if self.description.clock == Clock::Settable || now.steady_for() > ahead.unsigned_abs() {
             return false;
         }
         let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
-        !at(-CLOCK_MARGIN).answers_like(&at(CLOCK_MARGIN + self.drift()))
+        !at(-CLOCK_MARGIN).answers_like(&at(ahead))
     }
 }
 
@@ -525,4 +526,32 @@ fn first_case(forge: &Forge, scenario: &Scenario, moves: &[Move], order: u64) ->
     let told: Vec<Told<'_>> = policy.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
     let site = (scenario.world.clone(), presented.party.clone(), scenario.key_source);
     Some(blank(forge, &site, presented, &told, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validator::flawed;
+    use crate::world::DEFAULT_SEED;
+
+    #[test]
+    fn what_ends_while_it_may_be_shown_is_not_shown_to_whoever_reads_the_machines_clock() {
+        let worlds = [World::shipped("two-issuers", DEFAULT_SEED).unwrap()];
+        let maker = flawed::maker(None);
+        let description = Description { clock: Clock::System, ..maker().describe() };
+        let ending = |seconds: i64, seeks: Seeks| {
+            let mut examiner =
+                Examiner::new(Arc::clone(&maker), description.clone(), &worlds, clock::now(), Pulse::new());
+            examiner.seek(seeks);
+            let scenario = format!(
+                r#"{{"scenario":1,"world":"two-issuers","party":"api","honest":{{"issuer":"a"}},
+                    "acts":[{{"set-claim":{{"name":"exp","value":"+{seconds}s"}}}}]}}"#
+            );
+            let scenario = Scenario::from_json(scenario.as_bytes()).unwrap();
+            let mut cases = examiner.examine(&scenario, 0).unwrap();
+            cases.pop().map(|case| matches!(case.seen, Seen::Skipped(_)))
+        };
+        assert_eq!([8, 300, 900].map(|seconds| ending(seconds, Seeks::All)), [Some(true), Some(false), Some(false)]);
+        assert_eq!([8, 300, 900].map(|seconds| ending(seconds, Seeks::Alone)), [Some(true), Some(true), Some(false)]);
+    }
 }

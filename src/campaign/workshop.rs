@@ -5,7 +5,6 @@ use super::lock;
 use crate::forge::{Forge, Move};
 use crate::jose::NumericDate;
 use crate::oracle::{Expectation, Told, expect};
-use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
 use crate::world::{Calendar, World};
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +68,7 @@ impl Bench {
         if let Some(known) = lock(&self.lawful).get(&at) {
             return known.clone();
         }
-        let answer = lawful_at(&self.forge, twin, step);
+        let answer = self.forge.sketch(twin, TWIN).ok().and_then(|moves| lawful_in(&moves, step));
         let mut lawful = lock(&self.lawful);
         if lawful.len() >= MAX_LAWFUL {
             lawful.clear();
@@ -86,22 +85,16 @@ pub(super) fn hashed(half: u8, scenario: &Scenario, step: usize) -> u64 {
     hasher.finish()
 }
 
-fn lawful_at(forge: &Forge, scenario: &Scenario, step: usize) -> Option<Expectation> {
-    let moves = forge.sketch(scenario, TWIN).ok()?;
-    let party = moves.iter().find_map(|happening| match happening {
-        Move::Present(presented) if presented.step == step => Some(presented.party.clone()),
+/// What is lawful for the token at a step, of what happens in a scenario.
+pub(super) fn lawful_in(moves: &[Move], step: usize) -> Option<Expectation> {
+    let presented = moves.iter().find_map(|happening| match happening {
+        Move::Present(presented) if presented.step == step => Some(presented),
         _ => None,
     })?;
-    let mut told: Vec<(NumericDate, Arc<TrustPolicy>)> = Vec::new();
-    for happening in moves {
-        match happening {
-            Move::Trust { party: whose, policy, at } if whose == party => told.push((at, policy)),
-            Move::Present(presented) if presented.step == step => {
-                let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
-                return Some(expect(&told, &presented.provenance, presented.at));
-            }
-            _ => {}
-        }
-    }
-    None
+    let before = moves.iter().take_while(|happening| !matches!(happening, Move::Present(one) if one.step == step));
+    let told = before.filter_map(|happening| match happening {
+        Move::Trust { party, policy, at } if *party == presented.party => Some(Told { at: *at, policy }),
+        _ => None,
+    });
+    Some(expect(&told.collect::<Vec<_>>(), &presented.provenance, presented.at))
 }

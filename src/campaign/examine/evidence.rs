@@ -2,20 +2,24 @@
 
 use super::{Examiner, Held, Instance, MAX_ANSWER, Seeks};
 use crate::campaign::case::{Evidence, Seen, TwinNote};
-use crate::campaign::workshop::{TWIN, hashed};
+use crate::campaign::workshop::{TWIN, hashed, lawful_in};
 use crate::finding::{Kind, TwinKind, tame};
 use crate::forge::{Move, Presentation};
 use crate::jose::{NumericDate, Token};
-use crate::oracle::{Expectation, Told, expect};
+use crate::oracle::{Expectation, Told};
 use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
 use crate::twin::{policy_twin, token_twin};
 use crate::validator::{Fault, Verdict};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Most instances kept for twins.
 const MAX_TWINS: usize = 64;
+
+/// So many tokens of a twin are made until one may be accepted.
+const MAX_TOKENS: u64 = 4;
+/// The first bit of a number that tells them apart.
+const MORE: u32 = 48;
 
 impl Examiner {
     /// Looks for the twin of a rejection, and shows it; names the twin of a false accept.
@@ -105,25 +109,20 @@ impl Examiner {
     /// Whether a token twin is accepted, on a fresh instance.
     fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64) -> Option<Result<(), String>> {
         let bench = self.bench(&twin.world).ok()?;
-        let moves = bench.forge.play(twin, number ^ TWIN).ok()?;
+        // It was sketched when it was looked for. Once in a while a spelling or a zero octet hangs on the octets that are
+        // signed, and the next token is as good.
+        let played = (0..MAX_TOKENS).map(|more| bench.forge.play(twin, number ^ TWIN ^ (more << MORE)).ok());
+        let lawful = |moves: &Vec<Move>| lawful_in(moves, step).is_some_and(|lawful| lawful.acceptable().is_some());
+        let moves = played.flatten().find(lawful)?;
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
-        let mut told: BTreeMap<String, Vec<(NumericDate, Arc<TrustPolicy>)>> = BTreeMap::new();
         let mut answer = None;
         for happening in moves {
             match happening {
-                Move::Trust { party, policy, at } => {
+                Move::Trust { party, policy, .. } => {
                     let instance = self.told(own.remove(&party), &policy);
-                    own.insert(party.clone(), instance);
-                    told.entry(party).or_default().push((at, policy));
+                    own.insert(party, instance);
                 }
                 Move::Present(presented) => {
-                    let told = told.get(&presented.party).map_or(&[][..], Vec::as_slice);
-                    let told: Vec<Told<'_>> = told.iter().map(|(at, policy)| Told { at: *at, policy }).collect();
-                    let lawful = || expect(&told, &presented.provenance, presented.at);
-                    // Whether a spelling leaves a mark hangs on the very octets, which were others when it was looked for.
-                    if presented.step == step && lawful().acceptable().is_none() {
-                        return None;
-                    }
                     let Some(Instance::Ready(held)) = own.remove(&presented.party) else { return None };
                     let (verdict, validator) = self.ask(held.release()?, &presented.token, presented.at);
                     if presented.step == step {
