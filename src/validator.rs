@@ -37,6 +37,12 @@ pub struct Description {
     pub key_sources: BTreeSet<KeySource>,
     /// The algorithms it has, by the names of RFC 7518 and RFC 8037.
     pub algorithms: BTreeSet<String>,
+    /// Seconds of clock skew that it allows whatever its policy says.
+    pub leeway: u64,
+    /// How many tokens it judges at a time. More than one: what can be asked together is asked by [`Validator::validate_all`].
+    pub at_once: usize,
+    /// Whether it keeps time itself: it answers [`Fault::Hang`] in the place of what hangs, and nobody watches it.
+    pub keeps_time: bool,
 }
 
 /// Who a validator believes to be there.
@@ -103,6 +109,9 @@ pub enum Fault {
     /// It broke off in its own words.
     #[error("it gave no answer: {0}")]
     Broken(String),
+    /// It is gone and does not come back: nothing further is shown to it.
+    #[error("it is gone: {0}")]
+    Gone(String),
 }
 
 /// Anything that says yes or no to a token.
@@ -142,6 +151,21 @@ pub trait Validator: Send {
     /// # Errors
     /// A [`Fault`] where it gives no answer.
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault>;
+
+    /// Judges tokens that have nothing to do with each other, in any order or at once: one answer for each, in their order.
+    fn validate_all(&mut self, tokens: &[(Token, NumericDate)]) -> Vec<Result<Verdict, Fault>> {
+        tokens.iter().map(|(token, now)| self.validate(token, *now)).collect()
+    }
+
+    /// Why a token cannot be carried to it at all, where that is so. It is not presented then, and nobody is to blame.
+    fn cannot_carry(&self, _token: &Token) -> Option<String> {
+        None
+    }
+
+    /// Faults since the last call that no single token caused.
+    fn mishaps(&mut self) -> Vec<Fault> {
+        Vec::new()
+    }
 }
 
 impl Description {
@@ -156,6 +180,9 @@ impl Description {
             issuer_templates: true,
             key_sources: BTreeSet::from([KeySource::PerIssuer, KeySource::Converged]),
             algorithms: ["RS256", "PS256", "ES256", "EdDSA", "HS256"].map(String::from).into(),
+            leeway: 0,
+            at_once: 1,
+            keeps_time: false,
         }
     }
 }
