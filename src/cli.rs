@@ -9,6 +9,7 @@ mod store;
 mod stored;
 mod teach;
 mod validators;
+mod world;
 
 use crate::error::Error;
 use crate::finding::tame;
@@ -65,6 +66,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Forge(args) => single::forge(&args),
         Command::Explain(args) => teach::explain(&args),
         Command::List(args) => teach::list(&args),
+        Command::World(command) => world::world(&command),
     }
 }
 

@@ -21,6 +21,7 @@
 //! - [`world`]: everybody who exists; derives policies
 //! - [`scenario`]: recipes of attacks, the only thing that is stored
 //! - [`generate`]: the catalogue of attack classes, random scenarios, mutation; the only place that draws randomness
+//! - [`issuers`]: discovery documents and JWK Sets of a world
 //! - [`provenance`]: what was written and who signed what
 //! - [`forge`]: from a scenario to tokens and their provenance
 //! - [`validator`]: the trait, a strict reference, recipes over real crates, flawed ones
@@ -46,6 +47,7 @@ pub mod finding;
 pub mod forge;
 pub mod generate;
 pub mod harness;
+pub mod issuers;
 pub mod jose;
 pub mod judgement;
 pub mod key;

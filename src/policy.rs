@@ -204,6 +204,17 @@ impl TrustPolicy {
         })
     }
 
+    /// The same policy without the party's own secrets: what of it is public.
+    #[must_use]
+    pub fn without_secrets(&self) -> TrustPolicy {
+        let mut policy = self.clone();
+        policy.decryption_keys = None;
+        for issuer in &mut policy.issuers {
+            issuer.secrets = None;
+        }
+        policy
+    }
+
     /// The same policy with issuers and keys in another order, which means the same. Different numbers give different orders.
     #[must_use]
     pub fn reordered(&self, number: u64) -> TrustPolicy {

@@ -4,11 +4,13 @@
 //! so that no name gives away to a validator what is being tried. What a relying party is told follows from the world, from
 //! what has happened so far ([`Publication`]) and from the time ([`Calendar`]).
 
+mod address;
 mod calendar;
 mod configuration;
 mod file;
 mod publication;
 
+pub use address::{Address, CONVERGED_JWKS, EVERY_TENANT, JWKS, OPENID_CONFIGURATION, SERVER_METADATA, host_of};
 pub use calendar::Calendar;
 pub(crate) use configuration::can_be_spoiled;
 pub use publication::Publication;
@@ -305,11 +307,6 @@ impl World {
         publication: &Publication,
         calendar: Calendar,
     ) -> TrustPolicy {
-        let listed = |issuer: &str| -> Vec<Jwk> {
-            let keys = publication.listed(issuer).iter();
-            keys.filter_map(|(alias, kid)| Some(self.published_jwk(self.key(alias)?, kid.as_deref(), calendar)))
-                .collect()
-        };
         let issuers = party.issuers.iter().filter(|trust| publication.trusts(&trust.alias)).filter_map(|trust| {
             let issuer = self.issuer(&trust.alias)?;
             let ids = |aliases: &Vec<String>| aliases.iter().filter_map(|a| Some(self.tenant(a)?.id.clone())).collect();
@@ -328,7 +325,7 @@ impl World {
                 ..TrustedIssuer::default()
             };
             if source == KeySource::PerIssuer {
-                told.jwks = Some(JwkSet::of(listed(&trust.alias)));
+                told.jwks = Some(self.key_set(&trust.alias, publication, calendar));
                 let secrets: Vec<Jwk> = trust
                     .secrets
                     .iter()
@@ -338,21 +335,7 @@ impl World {
             }
             Some(told)
         });
-        let converged = (source == KeySource::Converged).then(|| {
-            let keys = self.converged.iter().flat_map(|issuer| {
-                let name = self.issuer(issuer).map(|issuer| issuer.name.clone());
-                publication.listed(issuer).iter().filter_map(move |(alias, kid)| {
-                    let key = self.key(alias)?;
-                    let mut jwk = self.published_jwk(key, kid.as_deref(), calendar);
-                    jwk.issuer = name.clone().filter(|_| key.names_issuer);
-                    if let Some(member) = &key.issuer_member {
-                        jwk.set_issuer_member(member.clone());
-                    }
-                    Some(jwk)
-                })
-            });
-            JwkSet::of(keys.collect())
-        });
+        let converged = (source == KeySource::Converged).then(|| self.converged_set(publication, calendar));
         let policy = TrustPolicy {
             policy: 1,
             relying_party: self.label(&["party", &party.alias]),

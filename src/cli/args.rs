@@ -54,6 +54,49 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Lists rules, classes, worlds or validators
     List(ListArgs),
+    /// The public side of a world: policies, JWK Sets, PEM files, discovery documents
+    #[command(subcommand)]
+    World(WorldCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WorldCommand {
+    /// Prints who is there, with names, addresses and keys; as JSON everything that `export` writes
+    Show(WorldShowArgs),
+    /// Writes it to files, for gateways with static keys: what is where stands in manifest.json
+    Export(WorldExportArgs),
+}
+
+/// One world, and when.
+#[derive(Debug, Args)]
+pub(super) struct OneWorld {
+    /// A shipped world's name or a world file
+    #[arg(value_name = "NAME|FILE")]
+    pub(super) name: String,
+    /// Seed of the world's names and derived keys
+    #[arg(long, value_name = "U64", allow_negative_numbers = true)]
+    pub(super) world_seed: Option<u64>,
+    /// The time that lifetimes of keys are relative to, in seconds since 1970 [default: the present]
+    #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799))]
+    pub(super) now: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WorldShowArgs {
+    #[command(flatten)]
+    pub(super) world: OneWorld,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WorldExportArgs {
+    #[command(flatten)]
+    pub(super) world: OneWorld,
+    /// A new or an empty folder
+    #[arg(long, value_name = "DIR", default_value = "wrongkey-world")]
+    pub(super) dir: PathBuf,
 }
 
 /// Which worlds, and when.

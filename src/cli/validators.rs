@@ -86,10 +86,7 @@ pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<
     }
     let mut worlds: Vec<Arc<World>> = Vec::new();
     for name in &args.worlds {
-        let world = match World::shipped(name, seed) {
-            Some(world) => world,
-            None => Arc::new(file_world(name, seed)?),
-        };
+        let world = one_world(name, seed)?;
         if worlds.iter().any(|known| known.name == world.name) {
             return Err(Error::Usage(format!("--world: two worlds are named `{}`", world.name)));
         }
@@ -98,12 +95,20 @@ pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<
     Ok(worlds)
 }
 
+/// A shipped world, or one from a file.
+pub(super) fn one_world(name: &str, seed: u64) -> Result<Arc<World>, Error> {
+    match World::shipped(name, seed) {
+        Some(world) => Ok(world),
+        None => file_world(name, seed).map(Arc::new),
+    }
+}
+
 fn file_world(name: &str, seed: u64) -> Result<World, Error> {
     let path = Path::new(name);
     if !path.exists() && path.components().count() == 1 && path.extension().is_none() {
         let names: Vec<_> = World::shipped_names().collect();
         return Err(Error::Usage(format!(
-            "--world: `{name}` is neither a shipped world ({}) nor a file{}",
+            "`{name}` is neither a shipped world ({}) nor a file{}",
             names.join(", "),
             hint(name, names.iter().copied())
         )));

@@ -122,6 +122,10 @@ fn artifacts() -> BTreeMap<String, Vec<u8>> {
     for what in ["rules", "classes", "worlds", "validators"] {
         run(&["list", what, "--format", "json"]);
     }
+    for world in World::shipped_names() {
+        // Everything that is exported, in one text.
+        run(&["world", "show", world, "--format", "json"]);
+    }
     for finding in place.findings().iter().take(12) {
         let file = finding.to_str().unwrap();
         let name = file.rsplit('/').next().unwrap().split('.').next().unwrap();

@@ -6,6 +6,7 @@ mod exits;
 mod hostile;
 mod hunt;
 mod options;
+mod public_side;
 mod single;
 mod stored;
 mod support;
