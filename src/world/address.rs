@@ -1,9 +1,8 @@
 //! Where an issuer publishes: discovery documents and JWK Sets by the issuer's name.
 
-use super::{Issuer, Publication, World};
+use super::{Calendar, Issuer, Publication, World};
 use crate::jose::JwkSet;
 use crate::policy::TENANT_PLACE;
-use crate::world::Calendar;
 
 /// What stands in the place of the tenant in URLs that serve every tenant, as Microsoft Entra has it.
 pub const EVERY_TENANT: &str = "common";
