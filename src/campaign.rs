@@ -77,8 +77,10 @@ pub struct Outcome {
     pub findings_beyond: usize,
     /// How long it took.
     pub duration: Duration,
-    /// Whether it was broken off: too many hung workers.
+    /// Whether it was broken off: too many hung workers, or the validator is gone.
     pub broken_off: bool,
+    /// Why the validator is gone for good, where it is.
+    pub gone: Option<String>,
     /// Whether somebody interrupted it.
     pub interrupted: bool,
     /// Index in the stream of the first accepted token whose key never belonged to the claimed issuer.
@@ -111,6 +113,8 @@ struct Chunk {
     leads: Vec<Lead>,
     /// What is left of the entries once the chunk is over: a campaign of millions must not keep millions of them.
     summary: Summary,
+    /// Why the validator is gone for good, where it is.
+    gone: Option<String>,
     /// Whether it is over.
     done: bool,
 }
@@ -144,6 +148,7 @@ struct Summary {
     first_cross_issuer: Option<usize>,
     unplayable: Vec<(String, String)>,
     leads: Vec<Lead>,
+    gone: Option<String>,
 }
 
 /// Most scenarios that are named when they cannot be played.
@@ -157,6 +162,7 @@ impl Summary {
         self.unplayable.extend(other.unplayable);
         self.unplayable.truncate(MAX_UNPLAYABLE);
         self.leads.extend(other.leads);
+        self.gone = self.gone.take().or(other.gone);
     }
 }
 
@@ -166,6 +172,7 @@ impl Chunk {
         self.done = true;
         let summary = &mut self.summary;
         summary.leads.append(&mut self.leads);
+        summary.gone = self.gone.take();
         // Taken, not drained: what is emptied would keep its room.
         for (index, why) in std::mem::take(&mut self.unplayable) {
             summary.unplayable.push((plan.stream.name_of(index), why));
@@ -259,6 +266,8 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
 /// How a round is run.
 #[derive(Clone, Default)]
 struct Terms {
+    /// Set when the validator is gone for good: there is nobody to show anything to.
+    gone: Arc<AtomicBool>,
     /// Says which chunks are still begun.
     gate: Arc<Gate>,
     /// Whether what shows something new is to be remembered.
@@ -274,6 +283,7 @@ struct Total {
     first_cross_issuer: Option<usize>,
     unplayable: Vec<(String, String)>,
     broken_off: bool,
+    gone: Option<String>,
 }
 
 /// What a hunt goes on from after a round.
@@ -296,6 +306,7 @@ impl Total {
             first_cross_issuer: None,
             unplayable: Vec::new(),
             broken_off: false,
+            gone: None,
         }
     }
 
@@ -318,13 +329,13 @@ impl Total {
             let (description, workshop) = (self.description.clone(), Arc::clone(&self.workshop));
             let ledger = Arc::clone(&ledger);
             let work = move |task: usize, pulse: &Pulse| {
-                if !terms.gate.admits(task) {
+                if terms.gone.load(Ordering::Acquire) || !terms.gate.admits(task) {
                     return;
                 }
                 let examiner =
                     Examiner::new(Arc::clone(&maker), description.clone(), &plan.worlds, plan.now, pulse.clone());
                 let examiner = examiner.naming(Arc::clone(&in_hand[task])).sharing(Arc::clone(&workshop));
-                run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress, terms.learns);
+                run_chunk(&plan, task, &chunks[task], examiner, pulse, &progress, &terms);
                 if !pulse.is_abandoned() {
                     lock(&in_hand[task]).take();
                     lock(&ledger).settle(&chunks);
@@ -353,12 +364,13 @@ impl Total {
         let mut ledger = std::mem::take(&mut *lock(&ledger));
         ledger.settle(&chunks);
         let Ledger { summary, .. } = ledger;
-        let Summary { tally, groups, first_cross_issuer, unplayable, leads } = summary;
+        let Summary { tally, groups, first_cross_issuer, unplayable, leads, gone } = summary;
         self.tally.merge(tally);
         self.first_cross_issuer = self.first_cross_issuer.or(first_cross_issuer);
         self.unplayable.extend(unplayable);
         self.unplayable.truncate(MAX_UNPLAYABLE);
-        self.broken_off |= !finished && !progress.stop.load(Ordering::Acquire);
+        self.broken_off |= gone.is_some() || !finished && !progress.stop.load(Ordering::Acquire);
+        self.gone = self.gone.take().or(gone);
         let new = self.conclusions.take_in(plan, maker, &self.description, groups, &progress.stop, tick);
         progress.found.fetch_add(new.len(), Ordering::Relaxed);
         Round { leads, new, begun: (terms.gate.begun() * CHUNK).min(plan.stream.len()) }
@@ -373,6 +385,7 @@ impl Total {
             findings_beyond,
             duration,
             broken_off: self.broken_off,
+            gone: self.gone,
             interrupted: progress.stop.load(Ordering::Acquire),
             first_cross_issuer: self.first_cross_issuer,
             unplayable: self.unplayable,
@@ -388,7 +401,32 @@ fn run_chunk(
     mut examiner: Examiner,
     pulse: &Pulse,
     progress: &Progress,
-    learns: bool,
+    terms: &Terms,
+) {
+    if examiner.asks_ahead() {
+        examiner.rehearse();
+        let rehearsal = Mutex::new(Chunk { next: lock(chunk).next, ..Chunk::default() });
+        show_chunk(plan, task, &rehearsal, &mut examiner, pulse, &Progress::default(), &Terms::default());
+        examiner.ask_ahead();
+    }
+    show_chunk(plan, task, chunk, &mut examiner, pulse, progress, terms);
+    let mut chunk = lock(chunk);
+    if !pulse.is_abandoned() {
+        chunk.gone = examiner.gone().map(str::to_owned);
+        chunk.summary.tally.mishaps(examiner.take_mishaps());
+        chunk.sum_up(plan, examiner.description());
+    }
+}
+
+/// Shows what a chunk has left to show, between honest tokens.
+fn show_chunk(
+    plan: &Plan,
+    task: usize,
+    chunk: &Mutex<Chunk>,
+    examiner: &mut Examiner,
+    pulse: &Pulse,
+    progress: &Progress,
+    terms: &Terms,
 ) {
     let mut noticed = hunt::Noticed::new();
     let first = task * CHUNK;
@@ -396,7 +434,7 @@ fn run_chunk(
     let mut opened: BTreeSet<Door> = BTreeSet::new();
     loop {
         let at = lock(chunk).next;
-        if at >= size || pulse.is_abandoned() {
+        if at >= size || pulse.is_abandoned() || terms.gone.load(Ordering::Acquire) {
             break;
         }
         let index = first + at;
@@ -408,7 +446,7 @@ fn run_chunk(
         {
             let site = (item.scenario.world.clone(), present.to.clone(), item.scenario.key_source);
             if opened.insert((site.clone(), lead_name(lead))) && examiner.unfit(&item.scenario).is_none() {
-                honest(plan, &mut examiner, chunk, &site, lead, plan.stream.number_in_all(index), pulse);
+                honest(plan, examiner, chunk, &site, lead, plan.stream.number_in_all(index), pulse);
             }
         }
         let number = plan.stream.number_of(index);
@@ -419,7 +457,7 @@ fn run_chunk(
         }
         match cases {
             Ok(cases) => {
-                if learns {
+                if terms.learns {
                     chunk.leads.extend(hunt::leads(&item.scenario, &cases, &mut noticed));
                 }
                 chunk.entries.extend(cases.into_iter().map(|case| Entry { index, case }));
@@ -428,19 +466,19 @@ fn run_chunk(
         }
         chunk.next += 1;
         progress.done.fetch_add(1, Ordering::Relaxed);
+        if examiner.gone().is_some() {
+            terms.gone.store(true, Ordering::Release);
+            return;
+        }
     }
     for (number, (site, lead)) in examiner.open_doors().into_iter().enumerate() {
-        if pulse.is_abandoned() {
+        if pulse.is_abandoned() || examiner.gone().is_some() {
             return;
         }
         let last = plan.stream.number_in_all(first + size);
         if opened.contains(&(site.clone(), lead_name(&lead))) {
-            honest(plan, &mut examiner, chunk, &site, &lead, CLOSING | (last + number as u64), pulse);
+            honest(plan, examiner, chunk, &site, &lead, CLOSING | (last + number as u64), pulse);
         }
-    }
-    let mut chunk = lock(chunk);
-    if !pulse.is_abandoned() {
-        chunk.sum_up(plan, examiner.description());
     }
 }
 

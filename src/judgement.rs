@@ -99,9 +99,13 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
     }
     if outcome.broken_off {
         judgement.exits.insert(Exit::Faults);
-        judgement.inconclusive.push("the run was broken off: too many calls hung".to_owned());
+        let why = outcome.gone.as_deref().unwrap_or("too many calls hung");
+        judgement.inconclusive.push(format!("the run was broken off: {why}"));
     }
     let tally = &outcome.tally;
+    if !tally.mishaps.is_empty() {
+        judgement.exits.insert(Exit::Faults);
+    }
     if !outcome.interrupted {
         judgement.inconclusive.extend(match tally.baseline_accepted {
             0 if tally.baseline_failures.is_empty() => Some("no honest token was judged: nothing was shown".to_owned()),

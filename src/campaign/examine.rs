@@ -1,5 +1,6 @@
 //! Shows scenarios to one kind of validator and says what came of each token.
 
+mod ahead;
 mod evidence;
 
 use super::case::{Case, Evidence, Seen, SiteId};
@@ -18,6 +19,7 @@ use crate::provenance::{Presented, Provenance};
 use crate::scenario::{Scenario, Step};
 use crate::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::world::{Calendar, World};
+use ahead::{Answers, Place, Planned, Prepared, Rehearsal, foreseen};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -29,8 +31,12 @@ const CLOCK_DRIFT: i64 = 3;
 /// The same in the exhaustive core, where no time is an axis: hardly a token is near such a moment, and a token that was
 /// signed for one validator need not be signed again for the next.
 const CLOCK_DRIFT_IN_CORE: i64 = 600;
+/// The same where a chunk is rehearsed: what was asked ahead must be what is asked.
+const CLOCK_DRIFT_AHEAD: i64 = 60;
 /// Longest answer that is kept.
 pub(super) const MAX_ANSWER: usize = 300;
+/// Longest account of a fault that is kept: it may end with what the validator printed last.
+const MAX_FAULT: usize = 2_000;
 
 /// A validator at work under a policy.
 enum Instance {
@@ -39,28 +45,35 @@ enum Instance {
     Skipped(String),
     /// It broke while it was made or configured.
     Broken(Fault),
+    /// It stands for one, in a rehearsal.
+    Planned(Planned),
 }
 
 /// A validator whose end is guarded too: what panics while it is dropped must not take us with it.
-pub(super) struct Held(Option<Box<dyn Validator>>);
+pub(super) struct Held {
+    /// There until it is dropped.
+    validator: Option<Box<dyn Validator>>,
+    /// What it has answered already.
+    answers: Answers,
+}
 
 impl Held {
     pub(super) fn new(validator: Box<dyn Validator>) -> Self {
-        Held(Some(validator))
+        Held { validator: Some(validator), answers: Answers::default() }
     }
 
     pub(super) fn describe(&self) -> Option<Description> {
-        self.0.as_ref().map(|validator| validator.describe())
+        self.validator.as_ref().map(|validator| validator.describe())
     }
 
-    fn release(mut self) -> Option<Box<dyn Validator>> {
-        self.0.take()
+    fn validator(&mut self) -> Option<&mut Box<dyn Validator>> {
+        self.validator.as_mut()
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(validator) = self.0.take() {
+        if let Some(validator) = self.validator.take() {
             // Nothing can be told of it any more: it has given its answers.
             let _ = catch_unwind(AssertUnwindSafe(move || drop(validator)));
         }
@@ -112,6 +125,10 @@ pub struct Examiner {
     leaks: Leaks,
     in_hand: InHand,
     seeks: Seeks,
+    rehearsal: Option<Rehearsal>,
+    prepared: Prepared,
+    mishaps: Vec<String>,
+    gone: Option<String>,
 }
 
 /// The case whose token the validator has in hand, for the watchdog to name.
@@ -140,6 +157,10 @@ impl Examiner {
             leaks: Leaks::default(),
             in_hand: InHand::default(),
             seeks: Seeks::All,
+            rehearsal: None,
+            prepared: Prepared::default(),
+            mishaps: Vec::new(),
+            gone: None,
         }
     }
 
@@ -178,13 +199,7 @@ impl Examiner {
 
     /// The world's forge; for a validator that reads the machine's clock, one for the present.
     pub(super) fn bench(&mut self, world: &str) -> Result<Arc<Bench>, Error> {
-        if self.description.clock == Clock::System && matches!(self.calendar, Calendar::At(_)) {
-            let now = clock::now();
-            if (now.0 - self.calendar.now().0).abs() > self.drift() {
-                self.calendar = Calendar::At(self.workshop.present(now, self.drift()));
-                self.benches.clear();
-            }
-        }
+        self.renew(self.drift());
         if let Some(bench) = self.benches.get(world) {
             return Ok(Arc::clone(bench));
         }
@@ -200,9 +215,24 @@ impl Examiner {
         Ok(bench)
     }
 
+    /// Goes on to the present where the validator reads the machine's clock, and more than so many seconds have passed.
+    fn renew(&mut self, drift: i64) {
+        if self.description.clock == Clock::System && matches!(self.calendar, Calendar::At(_)) {
+            let now = clock::now();
+            if (now.0 - self.calendar.now().0).abs() > drift {
+                self.calendar = Calendar::At(self.workshop.present(now, drift));
+                self.benches.clear();
+            }
+        }
+    }
+
     /// For how many seconds what was forged for the present is shown.
     fn drift(&self) -> i64 {
-        if self.seeks == Seeks::Alone { CLOCK_DRIFT_IN_CORE } else { CLOCK_DRIFT }
+        match self.seeks {
+            Seeks::Alone => CLOCK_DRIFT_IN_CORE,
+            _ if self.asks_ahead() => CLOCK_DRIFT_AHEAD,
+            _ => CLOCK_DRIFT,
+        }
     }
 
     /// The validator.
@@ -216,6 +246,7 @@ impl Examiner {
         self.doors.clear();
         self.twins.clear();
         self.twin_answers.clear();
+        self.prepared.clear();
     }
 
     /// Forgets every instance; the next one is told its policy in this order, later ones in those that follow.
@@ -226,7 +257,8 @@ impl Examiner {
 
     /// Doors whose instance is at work, each with what leads up to it.
     pub(super) fn open_doors(&self) -> Vec<(SiteId, Vec<Step>)> {
-        let ready = self.doors.iter().filter(|(_, kept)| matches!(kept.instance, Instance::Ready(_)));
+        let ready =
+            self.doors.iter().filter(|(_, kept)| matches!(kept.instance, Instance::Ready(_) | Instance::Planned(_)));
         ready.map(|((site, _), kept)| (site.clone(), kept.lead.clone())).collect()
     }
 
@@ -271,7 +303,8 @@ impl Examiner {
             match happening {
                 Move::Trust { party, policy, at } => {
                     if unfit.is_none() && lead.is_none() {
-                        let instance = self.told(own.remove(&party), &policy);
+                        let order = self.next_order();
+                        let instance = self.told(own.remove(&party), &policy, order);
                         own.insert(party.clone(), instance);
                     }
                     told.entry(party).or_default().push((at, policy));
@@ -301,7 +334,7 @@ impl Examiner {
                         }
                         seen
                     };
-                    self.seek_twin(&mut seen, &case.expectation, scenario, &presented, &told, number);
+                    self.seek_twin(&mut seen, &case, scenario, &presented, &told, number);
                     if lead.is_some() {
                         lock(&self.in_hand).take();
                     }
@@ -319,7 +352,31 @@ impl Examiner {
         if let Some(kept) = self.doors.remove(door) {
             return Some(kept.instance);
         }
-        told.iter().fold(None, |instance, told| Some(self.told(instance, told.policy)))
+        let place = Place::Door(door.clone());
+        if let Some(prepared) = self.prepared.take(&place) {
+            self.configures += told.len() as u64;
+            return Some(prepared);
+        }
+        let mut instance = None;
+        for told in told {
+            let order = self.next_order();
+            instance = Some(self.told(instance, told.policy, order));
+        }
+        self.place(instance.as_ref(), place);
+        instance
+    }
+
+    /// In a rehearsal: where the instance is wanted.
+    fn place(&mut self, instance: Option<&Instance>, place: Place) {
+        if let (Some(rehearsal), Some(Instance::Planned(planned))) = (&mut self.rehearsal, instance) {
+            rehearsal.placed(*planned, place);
+        }
+    }
+
+    /// In which order the next policy is handed over.
+    fn next_order(&mut self) -> u64 {
+        self.configures += 1;
+        self.configures - 1
     }
 
     fn keep(&mut self, door: Door, lead: &[Step], order: u64, instance: Instance) {
@@ -330,46 +387,54 @@ impl Examiner {
         self.doors.insert(door, Kept { lead: lead.to_vec(), order, instance });
     }
 
-    /// A new instance under a policy, or the one there is after its trust has changed.
-    fn told(&mut self, instance: Option<Instance>, policy: &TrustPolicy) -> Instance {
-        let configured = match instance {
-            None => self.fresh(policy),
-            Some(Instance::Ready(held)) => match held.release() {
-                Some(validator) => self.configure(validator, policy),
-                None => self.fresh(policy),
-            },
-            Some(other) => Ok(other),
-        };
-        configured.unwrap_or_else(Instance::Broken)
-    }
-
-    fn fresh(&mut self, policy: &TrustPolicy) -> Result<Instance, Fault> {
-        let maker = Arc::clone(&self.maker);
-        let validator = self.guarded(move || maker())?;
-        self.configure(validator, policy)
-    }
-
-    fn configure(&mut self, mut validator: Box<dyn Validator>, policy: &TrustPolicy) -> Result<Instance, Fault> {
+    /// A new instance under a policy that stands in this order, or the one there is after its trust has changed.
+    fn told(&mut self, instance: Option<Instance>, policy: &TrustPolicy, order: u64) -> Instance {
         if !self.description.issuer_templates && policy.issuers.iter().any(crate::policy::TrustedIssuer::is_template) {
-            return Ok(Instance::Skipped("no issuer templates".to_owned()));
+            return Instance::Skipped("no issuer templates".to_owned());
         }
-        let policy = policy.reordered(self.configures);
-        self.configures += 1;
-        let (validator, configured) = self.guarded(move || {
-            let configured = validator.configure(&policy);
-            (validator, configured)
-        })?;
-        Ok(match configured.map_err(tamed)? {
-            Configured::Ready => Instance::Ready(Held::new(validator)),
-            Configured::Skip(reason) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
-        })
+        let policy = policy.reordered(order);
+        if let Some(rehearsal) = &mut self.rehearsal {
+            return match instance {
+                None => Instance::Planned(rehearsal.told(None, policy)),
+                Some(Instance::Planned(planned)) => Instance::Planned(rehearsal.told(Some(planned), policy)),
+                Some(other) => other,
+            };
+        }
+        let configured = match instance {
+            None => self.made().and_then(|held| self.hand_over(held, &policy)),
+            Some(Instance::Ready(held)) => self.hand_over(held, &policy),
+            Some(other) => return other,
+        };
+        match configured {
+            Ok((Configured::Ready, held)) => Instance::Ready(held),
+            Ok((Configured::Skip(reason), _)) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
+            Err(fault) => Instance::Broken(fault),
+        }
+    }
+
+    /// A new validator.
+    fn made(&self) -> Result<Held, Fault> {
+        self.guarded(|| Held::new((self.maker)()))
+    }
+
+    /// Hands a policy over as it stands.
+    fn hand_over(&mut self, mut held: Held, policy: &TrustPolicy) -> Result<(Configured, Held), Fault> {
+        let Some(validator) = held.validator() else { return Err(Fault::Broken("it has ended".to_owned())) };
+        let configured = self.guarded(|| validator.configure(policy))?;
+        self.note_mishaps(&mut held);
+        Ok((configured.map_err(tamed).inspect_err(|fault| self.note_end(fault))?, held))
     }
 
     /// Calls into the validator: the watchdog knows, and a panic is a fault.
     fn guarded<T>(&self, call: impl FnOnce() -> T) -> Result<T, Fault> {
-        self.pulse.begins();
+        let watched = !self.description.keeps_time;
+        if watched {
+            self.pulse.begins();
+        }
         let result = catch_unwind(AssertUnwindSafe(call));
-        self.pulse.ends();
+        if watched {
+            self.pulse.ends();
+        }
         result.map_err(|panic| {
             let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -378,20 +443,45 @@ impl Examiner {
     }
 
     /// The validator's answer, and the validator where it is still fit for use.
-    fn ask(
-        &self,
-        mut validator: Box<dyn Validator>,
-        token: &Token,
-        at: NumericDate,
-    ) -> (Result<Verdict, Fault>, Option<Box<dyn Validator>>) {
-        let answered = self.guarded(move || {
-            let verdict = validator.validate(token, at);
-            (validator, verdict)
-        });
+    fn ask(&mut self, mut held: Held, token: &Token, at: NumericDate) -> (Result<Verdict, Fault>, Option<Held>) {
+        let answered = match held.answers.take(token, at) {
+            Some(answer) => Ok(answer),
+            None => match held.validator() {
+                Some(validator) => self.guarded(|| validator.validate(token, at)),
+                None => Err(Fault::Broken("it has ended".to_owned())),
+            },
+        };
+        self.note_mishaps(&mut held);
         match answered {
-            Ok((validator, verdict)) => (verdict.map_err(tamed), Some(validator)),
+            Ok(verdict) => (verdict.map_err(tamed).inspect_err(|fault| self.note_end(fault)), Some(held)),
             Err(fault) => (Err(fault), None),
         }
+    }
+
+    /// Keeps what went wrong at a validator without a single token being the cause.
+    fn note_mishaps(&mut self, held: &mut Held) {
+        if !self.description.keeps_time {
+            return;
+        }
+        let mishaps = held.validator().map(|validator| validator.mishaps()).unwrap_or_default();
+        self.mishaps.extend(mishaps.into_iter().map(|fault| tamed(fault).to_string()));
+    }
+
+    /// Remembers that it is gone.
+    fn note_end(&mut self, fault: &Fault) {
+        if let Fault::Gone(_) = fault {
+            self.gone.get_or_insert_with(|| fault.to_string());
+        }
+    }
+
+    /// What went wrong since the last call without a single token being the cause.
+    pub(super) fn take_mishaps(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.mishaps)
+    }
+
+    /// Why the validator is gone for good, where it is.
+    pub(super) fn gone(&self) -> Option<&str> {
+        self.gone.as_deref()
     }
 
     fn show(
@@ -401,16 +491,22 @@ impl Examiner {
         presented: &Presentation,
         told: &[Told<'_>],
     ) -> (Seen, Option<Instance>) {
-        let validator = match instance {
-            Some(Instance::Ready(held)) => held.release(),
+        let mut held = match instance {
+            Some(Instance::Ready(held)) => held,
             Some(Instance::Skipped(reason)) => return (Seen::Skipped(reason.clone()), Some(Instance::Skipped(reason))),
             Some(Instance::Broken(fault)) => return (Seen::Fault(fault.clone()), Some(Instance::Broken(fault))),
-            None => None,
+            Some(Instance::Planned(planned)) => {
+                if let Some(rehearsal) = &mut self.rehearsal {
+                    rehearsal.asked(planned, &presented.token, presented.at);
+                }
+                return (foreseen(case), Some(Instance::Planned(planned)));
+            }
+            None => return (Seen::Skipped("no policy was handed over".to_owned()), None),
         };
-        let Some(validator) = validator else {
-            return (Seen::Skipped("no policy was handed over".to_owned()), None);
-        };
-        let (verdict, validator) = self.ask(validator, &presented.token, presented.at);
+        if let Some(reason) = held.validator().and_then(|validator| validator.cannot_carry(&presented.token)) {
+            return (Seen::Skipped(tame(&reason, MAX_ANSWER)), Some(Instance::Ready(held)));
+        }
+        let (verdict, held) = self.ask(held, &presented.token, presented.at);
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
             Err(fault) => Seen::Fault(fault),
@@ -419,7 +515,7 @@ impl Examiner {
                 None => self.judge(case, policy, &presented.provenance, &verdict),
             },
         };
-        (seen, validator.map(|validator| Instance::Ready(Held::new(validator))))
+        (seen, held.map(Instance::Ready))
     }
 
     fn judge(&self, case: &Case, policy: Option<&TrustPolicy>, provenance: &Provenance, verdict: &Verdict) -> Seen {
@@ -477,19 +573,27 @@ impl Examiner {
 
     /// Whether the answer changes near the present, where a validator reads the machine's clock.
     fn too_close(&self, presented: &Presentation, told: &[Told<'_>], now: &Expectation) -> bool {
-        let ahead = CLOCK_MARGIN + self.drift();
-        if self.description.clock == Clock::Settable || now.steady_for() > ahead.unsigned_abs() {
+        if self.description.clock == Clock::Settable {
+            return false;
+        }
+        let leeway = i64::try_from(self.description.leeway).unwrap_or(i64::MAX / 4);
+        let behind = CLOCK_MARGIN.saturating_add(leeway);
+        // What was asked ahead was answered at some moment until now.
+        let passed = if self.asks_ahead() { clock::now().0 - self.calendar.now().0 } else { self.drift() };
+        let ahead = behind.saturating_add(passed.max(CLOCK_DRIFT));
+        if now.steady_for() > ahead.unsigned_abs() {
             return false;
         }
         let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
-        !at(-CLOCK_MARGIN).answers_like(&at(ahead))
+        !at(-behind).answers_like(&at(ahead))
     }
 }
 
 /// A fault in the validator's own words, made safe to show.
 fn tamed(fault: Fault) -> Fault {
     match fault {
-        Fault::Broken(words) => Fault::Broken(tame(&words, MAX_ANSWER)),
+        Fault::Broken(words) => Fault::Broken(tame(&words, MAX_FAULT)),
+        Fault::Gone(words) => Fault::Gone(tame(&words, MAX_FAULT)),
         other => other,
     }
 }

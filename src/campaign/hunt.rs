@@ -85,7 +85,7 @@ pub fn hunt(
         }
         let stream = plan.stream.generation(hunted.scenarios, count, known.leads.iter().cloned().collect());
         let plan = Plan { stream: Arc::new(stream), ..plan.clone() };
-        let terms = Terms { gate: Arc::new(Gate::closing(limits.until)), learns: true };
+        let terms = Terms { gate: Arc::new(Gate::closing(limits.until)), learns: true, ..Terms::default() };
         let round = total.round(&plan, maker, &terms, progress, tick);
         tell(&total, round.new);
         hunted.leads += known.learn(round.leads);

@@ -193,7 +193,12 @@ pub struct Tally {
     pub wrong: u64,
     /// Missing answers.
     pub faults: u64,
+    /// Faults that no single token caused, the first few.
+    pub mishaps: Vec<String>,
 }
+
+/// Most faults without a token that are kept.
+const MAX_MISHAPS: usize = 20;
 
 /// A site in words.
 #[must_use]
@@ -208,6 +213,11 @@ impl Tally {
             tally.matrix.insert(world.name.clone(), BTreeMap::new());
         }
         tally
+    }
+
+    pub(super) fn mishaps(&mut self, mishaps: Vec<String>) {
+        let room = MAX_MISHAPS.saturating_sub(self.mishaps.len());
+        self.mishaps.extend(mishaps.into_iter().take(room));
     }
 
     pub(super) fn closed_badly(&mut self, site: &SiteId, why: &str) {
@@ -303,6 +313,7 @@ impl Tally {
         self.unidentified += later.unidentified;
         self.wrong += later.wrong;
         self.faults += later.faults;
+        self.mishaps(later.mishaps);
     }
 
     fn core(&mut self, case: &Case) -> &mut CoreTally {

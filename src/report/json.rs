@@ -70,6 +70,9 @@ struct ValidatorPart<'r> {
     matrix: Vec<MatrixLine<'r>>,
     open: Open,
     faults: u64,
+    /// Faults that no single token caused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unattributed_faults: &'r [String],
     identity_not_observable: u64,
     sites_skipped: &'r BTreeMap<String, String>,
     inconclusive: &'r [String],
@@ -172,6 +175,7 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
             .collect(),
         open: Open { accepted: tally.open.0, rejected: tally.open.1 },
         faults: tally.faults,
+        unattributed_faults: &tally.mishaps,
         identity_not_observable: tally.unidentified,
         sites_skipped: &tally.sites_skipped,
         inconclusive: &judgement.inconclusive,

@@ -214,6 +214,9 @@ fn validator_part(out: &mut String, run: &Run, judged: &Judged, verbose: bool, q
             let _ = writeln!(out, "    {}  {reason}", paint(YELLOW, titles.join(", ")));
         }
     }
+    for mishap in &tally.mishaps {
+        let _ = writeln!(out, "  {} {}", paint(RED, "fault of no single token:"), shown(mishap));
+    }
     for sentence in &judgement.inconclusive {
         let _ = writeln!(out, "  {} {}", paint(YELLOW, "inconclusive:"), shown(sentence));
     }

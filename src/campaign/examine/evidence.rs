@@ -1,7 +1,8 @@
 //! What a rejection is worth: its twin is looked for, and shown.
 
-use super::{Examiner, Held, Instance, MAX_ANSWER, Seeks};
-use crate::campaign::case::{Evidence, Seen, TwinNote};
+use super::ahead::Place;
+use super::{Examiner, Instance, MAX_ANSWER, Seeks};
+use crate::campaign::case::{Case, Evidence, Seen, TwinNote};
 use crate::campaign::workshop::{TWIN, hashed, lawful_in};
 use crate::finding::{Kind, TwinKind, tame};
 use crate::forge::{Move, Presentation};
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// Most instances kept for twins.
 const MAX_TWINS: usize = 64;
+/// The same where a chunk is rehearsed: what is told twice is asked in two parts.
+const MAX_TWINS_AHEAD: usize = 1_024;
 
 /// So many tokens of a twin are made until one may be accepted.
 const MAX_TOKENS: u64 = 4;
@@ -26,19 +29,20 @@ impl Examiner {
     pub(super) fn seek_twin(
         &mut self,
         seen: &mut Seen,
-        expectation: &Expectation,
+        case: &Case,
         scenario: &Scenario,
         presented: &Presentation,
         told: &[Told<'_>],
         number: u64,
     ) {
+        let expectation = &case.expectation;
         match seen {
             _ if self.seeks == Seeks::Nothing => {}
             Seen::Rejected(evidence) if self.seeks == Seeks::Alone && expectation.alone().is_none() => {
                 *evidence = Evidence::NotSought;
             }
             Seen::Rejected(evidence) => {
-                *evidence = self.evidence(expectation, scenario, presented, told, number);
+                *evidence = self.evidence(case, scenario, presented, told, number);
             }
             Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
                 *twin = if policy_twin(told, &presented.provenance, presented.at, expectation).is_some() {
@@ -54,14 +58,15 @@ impl Examiner {
 
     fn evidence(
         &mut self,
-        expectation: &Expectation,
+        case: &Case,
         scenario: &Scenario,
         presented: &Presentation,
         told: &[Told<'_>],
         number: u64,
     ) -> Evidence {
+        let expectation = &case.expectation;
         if let Some(policy) = policy_twin(told, &presented.provenance, presented.at, expectation)
-            && let Some(answer) = self.ask_under(policy, &presented.token, presented.at)
+            && let Some(answer) = self.ask_under(policy, case.order, &presented.token, presented.at)
         {
             return match answer {
                 Ok(()) => Evidence::Confirmed(TwinKind::Policy),
@@ -75,7 +80,7 @@ impl Examiner {
         let answer = match self.twin_answers.get(&name) {
             Some(known) => Some(known.clone()),
             None => {
-                let answer = self.ask_scenario(&twin, presented.step, number);
+                let answer = self.ask_scenario(&twin, presented.step, number, case.order);
                 if let Some(answer) = &answer {
                     self.twin_answers.insert(name, answer.clone());
                 }
@@ -89,46 +94,91 @@ impl Examiner {
         }
     }
 
-    /// Whether a policy twin is accepted; `None` where the validator does not work under that policy.
-    fn ask_under(&mut self, policy: TrustPolicy, token: &Token, at: NumericDate) -> Option<Result<(), String>> {
-        let instance = self.twins.remove(&policy).unwrap_or_else(|| self.told(None, &policy));
-        if self.twins.len() >= MAX_TWINS {
+    /// Whether a twin is accepted by an instance that is shown twins alone; `None` where it does not work under that policy.
+    /// The policy stands in the order in which it stood for the original: nothing else is to explain the answer.
+    fn ask_under(
+        &mut self,
+        policy: TrustPolicy,
+        order: u64,
+        token: &Token,
+        at: NumericDate,
+    ) -> Option<Result<(), String>> {
+        let instance = match self.twins.remove(&policy) {
+            Some(instance) => instance,
+            None => {
+                let place = Place::Twin(policy.clone());
+                match self.prepared.take(&place) {
+                    Some(prepared) => prepared,
+                    None => {
+                        let instance = self.told(None, &policy, order);
+                        self.place(Some(&instance), place);
+                        instance
+                    }
+                }
+            }
+        };
+        if self.twins.len() >= if self.asks_ahead() { MAX_TWINS_AHEAD } else { MAX_TWINS } {
             self.twins.clear();
         }
-        let Instance::Ready(held) = instance else {
+        let (answer, instance) = self.ask_twin(instance, token, at);
+        if let Some(instance) = instance {
             self.twins.insert(policy, instance);
-            return None;
-        };
-        let (verdict, validator) = self.ask(held.release()?, token, at);
-        if let Some(validator) = validator {
-            self.twins.insert(policy, Instance::Ready(Held::new(validator)));
         }
-        Some(accepted(verdict))
+        answer
     }
 
-    /// Whether a token twin is accepted, on a fresh instance.
-    fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64) -> Option<Result<(), String>> {
+    /// Whether a twin is accepted, and the instance where it is still fit for use.
+    fn ask_twin(
+        &mut self,
+        instance: Instance,
+        token: &Token,
+        at: NumericDate,
+    ) -> (Option<Result<(), String>>, Option<Instance>) {
+        let mut held = match instance {
+            Instance::Ready(held) => held,
+            Instance::Planned(planned) => {
+                if let Some(rehearsal) = &mut self.rehearsal {
+                    rehearsal.asked(planned, token, at);
+                }
+                return (Some(Ok(())), Some(Instance::Planned(planned)));
+            }
+            other => return (None, Some(other)),
+        };
+        if held.validator().is_none_or(|validator| validator.cannot_carry(token).is_some()) {
+            return (None, Some(Instance::Ready(held)));
+        }
+        let (verdict, held) = self.ask(held, token, at);
+        (Some(accepted(verdict)), held.map(Instance::Ready))
+    }
+
+    /// Whether a token twin is accepted. One that stands alone is shown to an instance that is shown twins alone, any other to
+    /// fresh ones.
+    fn ask_scenario(&mut self, twin: &Scenario, step: usize, number: u64, order: u64) -> Option<Result<(), String>> {
         let bench = self.bench(&twin.world).ok()?;
         // It was sketched when it was looked for. Once in a while a spelling or a zero octet hangs on the octets that are
         // signed, and the next token is as good.
         let played = (0..MAX_TOKENS).map(|more| bench.forge.play(twin, number ^ TWIN ^ (more << MORE)).ok());
         let lawful = |moves: &Vec<Move>| lawful_in(moves, step).is_some_and(|lawful| lawful.acceptable().is_some());
         let moves = played.flatten().find(lawful)?;
+        if let [Move::Trust { policy, .. }, Move::Present(presented)] = &moves[..] {
+            return self.ask_under(policy.as_ref().clone(), order, &presented.token, presented.at);
+        }
         let mut own: BTreeMap<String, Instance> = BTreeMap::new();
         let mut answer = None;
+        let mut orders = order..;
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, .. } => {
-                    let instance = self.told(own.remove(&party), &policy);
+                    let instance = self.told(own.remove(&party), &policy, orders.next()?);
                     own.insert(party, instance);
                 }
                 Move::Present(presented) => {
-                    let Some(Instance::Ready(held)) = own.remove(&presented.party) else { return None };
-                    let (verdict, validator) = self.ask(held.release()?, &presented.token, presented.at);
+                    let instance = own.remove(&presented.party)?;
+                    let (said, instance) = self.ask_twin(instance, &presented.token, presented.at);
                     if presented.step == step {
-                        answer = Some(accepted(verdict));
+                        answer = said;
                     }
-                    own.insert(presented.party.clone(), Instance::Ready(Held::new(validator?)));
+                    own.insert(presented.party.clone(), instance?);
                 }
             }
         }
