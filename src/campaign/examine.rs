@@ -2,6 +2,7 @@
 
 mod ahead;
 mod evidence;
+mod instance;
 
 use super::case::{Case, Evidence, Seen, SiteId};
 use super::lock;
@@ -12,16 +13,17 @@ use crate::clock;
 use crate::error::Error;
 use crate::finding::{Kind, tame};
 use crate::forge::{Forge, Move, Presentation};
-use crate::jose::{Json, Material, NumericDate, Token, last};
+use crate::jose::{Json, Material, NumericDate, last};
 use crate::oracle::{Expectation, Told, expect};
 use crate::policy::TrustPolicy;
 use crate::provenance::{Presented, Provenance};
 use crate::scenario::{Scenario, Step};
-use crate::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
+use crate::validator::{Clock, Description, Fault, Maker, Verdict};
 use crate::world::{Calendar, World};
-use ahead::{Answers, Place, Planned, Prepared, Rehearsal, foreseen};
+use ahead::{Place, Prepared, Rehearsal, foreseen};
+pub(super) use instance::Held;
+use instance::Instance;
 use std::collections::{BTreeMap, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 /// A case closer than this many seconds to a moment at which the answer changes is not shown to a validator whose clock cannot be set.
@@ -35,50 +37,6 @@ const CLOCK_DRIFT_IN_CORE: i64 = 600;
 const CLOCK_DRIFT_AHEAD: i64 = 60;
 /// Longest answer that is kept.
 pub(super) const MAX_ANSWER: usize = 300;
-/// Longest account of a fault that is kept: it may end with what the validator printed last.
-const MAX_FAULT: usize = 2_000;
-
-/// A validator at work under a policy.
-enum Instance {
-    Ready(Held),
-    /// It does not work under this policy, for this reason.
-    Skipped(String),
-    /// It broke while it was made or configured.
-    Broken(Fault),
-    /// It stands for one, in a rehearsal.
-    Planned(Planned),
-}
-
-/// A validator whose end is guarded too: what panics while it is dropped must not take us with it.
-pub(super) struct Held {
-    /// There until it is dropped.
-    validator: Option<Box<dyn Validator>>,
-    /// What it has answered already.
-    answers: Answers,
-}
-
-impl Held {
-    pub(super) fn new(validator: Box<dyn Validator>) -> Self {
-        Held { validator: Some(validator), answers: Answers::default() }
-    }
-
-    pub(super) fn describe(&self) -> Option<Description> {
-        self.validator.as_ref().map(|validator| validator.describe())
-    }
-
-    fn validator(&mut self) -> Option<&mut Box<dyn Validator>> {
-        self.validator.as_mut()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(validator) = self.validator.take() {
-            // Nothing can be told of it any more: it has given its answers.
-            let _ = catch_unwind(AssertUnwindSafe(move || drop(validator)));
-        }
-    }
-}
 
 /// For which rejections a twin is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -387,103 +345,6 @@ impl Examiner {
         self.doors.insert(door, Kept { lead: lead.to_vec(), order, instance });
     }
 
-    /// A new instance under a policy that stands in this order, or the one there is after its trust has changed.
-    fn told(&mut self, instance: Option<Instance>, policy: &TrustPolicy, order: u64) -> Instance {
-        if !self.description.issuer_templates && policy.issuers.iter().any(crate::policy::TrustedIssuer::is_template) {
-            return Instance::Skipped("no issuer templates".to_owned());
-        }
-        let policy = policy.reordered(order);
-        if let Some(rehearsal) = &mut self.rehearsal {
-            return match instance {
-                None => Instance::Planned(rehearsal.told(None, policy)),
-                Some(Instance::Planned(planned)) => Instance::Planned(rehearsal.told(Some(planned), policy)),
-                Some(other) => other,
-            };
-        }
-        let configured = match instance {
-            None => self.made().and_then(|held| self.hand_over(held, &policy)),
-            Some(Instance::Ready(held)) => self.hand_over(held, &policy),
-            Some(other) => return other,
-        };
-        match configured {
-            Ok((Configured::Ready, held)) => Instance::Ready(held),
-            Ok((Configured::Skip(reason), _)) => Instance::Skipped(tame(&reason, MAX_ANSWER)),
-            Err(fault) => Instance::Broken(fault),
-        }
-    }
-
-    /// A new validator.
-    fn made(&self) -> Result<Held, Fault> {
-        self.guarded(|| Held::new((self.maker)()))
-    }
-
-    /// Hands a policy over as it stands.
-    fn hand_over(&mut self, mut held: Held, policy: &TrustPolicy) -> Result<(Configured, Held), Fault> {
-        let Some(validator) = held.validator() else { return Err(Fault::Broken("it has ended".to_owned())) };
-        let configured = self.guarded(|| validator.configure(policy))?;
-        self.note_mishaps(&mut held);
-        Ok((configured.map_err(tamed).inspect_err(|fault| self.note_end(fault))?, held))
-    }
-
-    /// Calls into the validator: the watchdog knows, and a panic is a fault.
-    fn guarded<T>(&self, call: impl FnOnce() -> T) -> Result<T, Fault> {
-        let watched = !self.description.keeps_time;
-        if watched {
-            self.pulse.begins();
-        }
-        let result = catch_unwind(AssertUnwindSafe(call));
-        if watched {
-            self.pulse.ends();
-        }
-        result.map_err(|panic| {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            Fault::Panic(tame(message.as_deref().unwrap_or("no message"), MAX_ANSWER))
-        })
-    }
-
-    /// The validator's answer, and the validator where it is still fit for use.
-    fn ask(&mut self, mut held: Held, token: &Token, at: NumericDate) -> (Result<Verdict, Fault>, Option<Held>) {
-        let answered = match held.answers.take(token, at) {
-            Some(answer) => Ok(answer),
-            None => match held.validator() {
-                Some(validator) => self.guarded(|| validator.validate(token, at)),
-                None => Err(Fault::Broken("it has ended".to_owned())),
-            },
-        };
-        self.note_mishaps(&mut held);
-        match answered {
-            Ok(verdict) => (verdict.map_err(tamed).inspect_err(|fault| self.note_end(fault)), Some(held)),
-            Err(fault) => (Err(fault), None),
-        }
-    }
-
-    /// Keeps what went wrong at a validator without a single token being the cause.
-    fn note_mishaps(&mut self, held: &mut Held) {
-        if !self.description.keeps_time {
-            return;
-        }
-        let mishaps = held.validator().map(|validator| validator.mishaps()).unwrap_or_default();
-        self.mishaps.extend(mishaps.into_iter().map(|fault| tamed(fault).to_string()));
-    }
-
-    /// Remembers that it is gone.
-    fn note_end(&mut self, fault: &Fault) {
-        if let Fault::Gone(_) = fault {
-            self.gone.get_or_insert_with(|| fault.to_string());
-        }
-    }
-
-    /// What went wrong since the last call without a single token being the cause.
-    pub(super) fn take_mishaps(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.mishaps)
-    }
-
-    /// Why the validator is gone for good, where it is.
-    pub(super) fn gone(&self) -> Option<&str> {
-        self.gone.as_deref()
-    }
-
     fn show(
         &mut self,
         instance: Option<Instance>,
@@ -586,15 +447,6 @@ impl Examiner {
         }
         let at = |offset: i64| expect(told, &presented.provenance, presented.at.plus(offset));
         !at(-behind).answers_like(&at(ahead))
-    }
-}
-
-/// A fault in the validator's own words, made safe to show.
-fn tamed(fault: Fault) -> Fault {
-    match fault {
-        Fault::Broken(words) => Fault::Broken(tame(&words, MAX_FAULT)),
-        Fault::Gone(words) => Fault::Gone(tame(&words, MAX_FAULT)),
-        other => other,
     }
 }
 

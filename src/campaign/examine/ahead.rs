@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Door(Door),
-    Twin(TrustPolicy),
+    Twin(Box<TrustPolicy>),
 }
 
 /// What an instance is told and asked in a rehearsal.

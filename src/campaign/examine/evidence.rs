@@ -106,7 +106,7 @@ impl Examiner {
         let instance = match self.twins.remove(&policy) {
             Some(instance) => instance,
             None => {
-                let place = Place::Twin(policy.clone());
+                let place = Place::Twin(Box::new(policy.clone()));
                 match self.prepared.take(&place) {
                     Some(prepared) => prepared,
                     None => {
