@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what the adapters of these languages need, by the languages' own clients: install.sh [LANGUAGE…], all of them
+# without one. Says why and goes on where a tool is missing, but not with CI=true. Quick when nothing is to do.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# up_to_date FILE STAMP: whether what the file pins was installed already.
+up_to_date() {
+    [[ -f $2 ]] && cmp -s "$1" "$2"
+}
+
+python() {
+    needs python3 || return 0
+    up_to_date python/requirements.txt python/.venv/installed && return
+    python3 -m venv --clear python/.venv
+    python/.venv/bin/pip install --quiet --disable-pip-version-check --requirement python/requirements.txt
+    cp python/requirements.txt python/.venv/installed
+}
+
+node() {
+    needs node && needs npm || return 0
+    up_to_date node/package-lock.json node/node_modules/installed && return
+    (cd node && npm ci --silent --no-audit --no-fund)
+    cp node/package-lock.json node/node_modules/installed
+}
+
+# needs TOOL: says so where it is not there.
+needs() {
+    [[ -z $(type -P "$1") ]] || return 0
+    echo "${FUNCNAME[1]}: skipped, there is no $1 here" >&2
+    [[ ${CI:-} != true ]] || exit 1
+    return 1
+}
+
+languages=(python node)
+for language in "${@:-${languages[@]}}"; do
+    case " ${languages[*]} " in
+        *" $language "*) "$language" ;;
+        *)
+            echo "there are no adapters in $language: ${languages[*]}" >&2
+            exit 2
+            ;;
+    esac
+done
