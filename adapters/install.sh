@@ -24,6 +24,11 @@ node() {
     cp node/package-lock.json node/node_modules/installed
 }
 
+go() {
+    needs go || return 0
+    (cd go && command go build -o bin/ ./cmd/...)
+}
+
 # needs TOOL: says so where it is not there.
 needs() {
     [[ -z $(type -P "$1") ]] || return 0
@@ -32,7 +37,7 @@ needs() {
     return 1
 }
 
-languages=(python node)
+languages=(python node go)
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in
         *" $language "*) "$language" ;;

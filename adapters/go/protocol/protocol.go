@@ -1,0 +1,424 @@
+// Package protocol is what every Go adapter shares: the lines of protocol version 1, and a policy as an application writes it
+// down. An adapter's own program says how its library is used.
+package protocol
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Skip says that the policy asks for something that neither the library nor an application on it has a setting for.
+type Skip string
+
+func (s Skip) Error() string { return string(s) }
+
+// Realm is issuers and keys that are trusted together, and what they may sign.
+type Realm struct {
+	Issuers    []string
+	Keys       []json.RawMessage
+	Algorithms []string
+	Audiences  *[]string // nil: nobody asks
+	Subjects   *[]string // nil: nobody asks
+}
+
+// Terms is a policy as an application writes it down: one realm for each issuer, or one for all where keys are pooled.
+type Terms struct {
+	Pooled     bool
+	Realms     []*Realm
+	Required   []string
+	Leeway     time.Duration
+	TokenTypes []string
+	tenants    map[string][2]string // issuer name: claim and tenant, where the name came from a template
+	lacking    map[string][]string  // issuer name: algorithms that it may use and the library does not have
+}
+
+// Verified is a token as the library gave it out; Header is nil where it gives out none.
+type Verified struct {
+	Header, Claims map[string]any
+	Realm          *Realm
+}
+
+// Judge is the library at work under its settings.
+type Judge func(token string, now int64) (*Verified, error)
+
+// Adapter is what a program says of itself and of its library.
+type Adapter struct {
+	Name, Module, Clock string
+	Algorithms          []string
+	Settle              func(*Terms) (Judge, error)
+}
+
+type issuer struct {
+	Issuer      string    `json:"issuer"`
+	TenantClaim string    `json:"tenant_claim"`
+	Tenants     *[]string `json:"tenants"`
+	Algorithms  *[]string `json:"algorithms"`
+	Audiences   *[]string `json:"audiences"`
+	Subjects    *[]string `json:"subjects"`
+	Signer      *string   `json:"signer"`
+	JWKS        keySet    `json:"jwks"`
+	Secrets     keySet    `json:"secrets"`
+}
+
+type keySet struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
+type policy struct {
+	KeySource          string    `json:"key_source"`
+	Audiences          *[]string `json:"audiences"`
+	Algorithms         *[]string `json:"algorithms"`
+	TokenTypes         []string  `json:"token_types"`
+	RequiredClaims     []string  `json:"required_claims"`
+	Leeway             uint64    `json:"leeway"`
+	Serializations     *[]string `json:"serializations"`
+	CritUnderstood     []string  `json:"crit_understood"`
+	CloudInstance      *string   `json:"cloud_instance"`
+	EnforceKeyLifetime bool      `json:"enforce_key_lifetime"`
+	Replay             string    `json:"replay"`
+	Issuers            []issuer  `json:"issuers"`
+	Converged          keySet    `json:"converged_jwks"`
+}
+
+type request struct {
+	Configure *struct {
+		ID     int64  `json:"id"`
+		Policy policy `json:"policy"`
+	} `json:"configure"`
+	Validate *struct {
+		ID       int64   `json:"id"`
+		Token    *string `json:"token"`
+		TokenB64 []byte  `json:"token_b64"`
+		Now      int64   `json:"now"`
+	} `json:"validate"`
+	Hello *struct{} `json:"hello"`
+}
+
+type object = map[string]any
+
+// RealmOf is the realm of the issuer that the library's unverified view of the token shows.
+func (t *Terms) RealmOf(issuer any) (*Realm, error) {
+	name, _ := issuer.(string)
+	for _, realm := range t.Realms {
+		if slices.Contains(realm.Issuers, name) {
+			return realm, nil
+		}
+	}
+	return nil, errors.New("the issuer is not trusted")
+}
+
+// Require is for libraries that have no setting for required claims.
+func (t *Terms) Require(claims object) error {
+	for _, name := range t.Required {
+		if claims[name] == nil || claims[name] == "" {
+			return fmt.Errorf("no %s", name)
+		}
+	}
+	return nil
+}
+
+// ownChecks is what is left to the application once the library is content: `typ`, the subject and the tenant.
+func (t *Terms) ownChecks(v *Verified) error {
+	if len(t.TokenTypes) > 0 {
+		typ, _ := v.Header["typ"].(string)
+		if !slices.ContainsFunc(t.TokenTypes, func(one string) bool { return short(one) == short(typ) }) {
+			return errors.New("another typ")
+		}
+	}
+	if v.Realm.Subjects != nil {
+		if sub, ok := v.Claims["sub"].(string); !ok || !slices.Contains(*v.Realm.Subjects, sub) {
+			return errors.New("another subject")
+		}
+	}
+	if tenant, ok := t.tenant(v.Claims); ok && v.Claims[tenant[0]] != any(tenant[1]) {
+		return errors.New("another tenant")
+	}
+	return nil
+}
+
+func (t *Terms) tenant(claims object) ([2]string, bool) {
+	issuer, _ := claims["iss"].(string)
+	tenant, ok := t.tenants[issuer]
+	return tenant, ok
+}
+
+// identity is who the application takes it to be: the library's own claims.
+func (t *Terms) identity(claims object) object {
+	who := object{"iss": claims["iss"], "sub": claims["sub"]}
+	if aud, ok := claims["aud"]; ok {
+		who["aud"] = aud
+	}
+	if tenant, ok := t.tenant(claims); ok {
+		who["tid"] = claims[tenant[0]]
+	}
+	return who
+}
+
+// short is a media type as RFC 7515 section 4.1.9 compares it.
+func short(typ string) string {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+func narrowed(everyone, own *[]string) *[]string {
+	if everyone == nil || own == nil {
+		if everyone == nil {
+			return own
+		}
+		return everyone
+	}
+	both := []string{}
+	for _, name := range *own {
+		if slices.Contains(*everyone, name) {
+			both = append(both, name)
+		}
+	}
+	return &both
+}
+
+func termsOf(p *policy, known []string, pooled bool) (*Terms, error) {
+	switch {
+	case p.KeySource == "fetched":
+		return nil, Skip("it fetches no keys")
+	case p.KeySource == "converged" && !pooled:
+		return nil, Skip("a key set for each issuer only")
+	case p.Serializations != nil && !slices.Equal(*p.Serializations, []string{"compact"}):
+		return nil, Skip("only the compact serialization")
+	case p.Replay == "refuse":
+		return nil, Skip("no replay store")
+	case p.Leeway > uint64(math.MaxInt64/time.Second):
+		return nil, Skip("no leeway of centuries")
+	case len(p.CritUnderstood) > 0:
+		return nil, Skip("it understands no extension of the header")
+	// Whoever pools the keys of all issuers asks nothing further of a key.
+	case p.EnforceKeyLifetime && !pooled:
+		return nil, Skip("no setting for the lifetime of a key")
+	case p.CloudInstance != nil && !pooled:
+		return nil, Skip("no setting for the cloud of a key")
+	}
+	terms := &Terms{
+		Pooled: pooled, Required: p.RequiredClaims, Leeway: time.Duration(p.Leeway) * time.Second, TokenTypes: p.TokenTypes,
+		tenants: map[string][2]string{}, lacking: map[string][]string{},
+	}
+	for _, one := range p.Issuers {
+		if one.Signer != nil {
+			return nil, Skip("no setting for the header member signer")
+		}
+		names, err := terms.names(p, &one)
+		if err != nil {
+			return nil, err
+		}
+		allowed := narrowed(p.Algorithms, one.Algorithms)
+		realm := &Realm{
+			Issuers: names, Keys: append(one.JWKS.Keys, one.Secrets.Keys...), Algorithms: []string{},
+			Audiences: narrowed(p.Audiences, one.Audiences), Subjects: one.Subjects,
+		}
+		for _, name := range known {
+			if allowed == nil || slices.Contains(*allowed, name) {
+				realm.Algorithms = append(realm.Algorithms, name)
+			}
+		}
+		for _, name := range names {
+			if allowed != nil {
+				terms.lacking[name] = slices.DeleteFunc(slices.Clone(*allowed), func(alg string) bool { return slices.Contains(known, alg) })
+			}
+		}
+		terms.Realms = append(terms.Realms, realm)
+	}
+	if pooled {
+		return terms, terms.pool(p.Converged.Keys)
+	}
+	return terms, nil
+}
+
+// names makes one name for each tenant of a template, since libraries compare whole names; a literal name wins over it.
+func (t *Terms) names(p *policy, one *issuer) ([]string, error) {
+	if !strings.Contains(one.Issuer, "{tenantid}") {
+		return []string{one.Issuer}, nil
+	}
+	if one.Tenants == nil {
+		return nil, Skip("no issuer templates without a list of tenants")
+	}
+	claim := one.TenantClaim
+	if claim == "" {
+		claim = "tid"
+	}
+	var names []string
+	for _, tenant := range *one.Tenants {
+		name := strings.ReplaceAll(one.Issuer, "{tenantid}", tenant)
+		if !slices.ContainsFunc(p.Issuers, func(other issuer) bool { return other.Issuer == name }) {
+			names = append(names, name)
+			t.tenants[name] = [2]string{claim, tenant}
+		}
+	}
+	return names, nil
+}
+
+// pool makes one realm of everything that any issuer may do: the mistake that a pooled adapter is there to show.
+func (t *Terms) pool(converged []json.RawMessage) error {
+	all := &Realm{Keys: converged, Audiences: &[]string{}, Algorithms: []string{}}
+	for _, realm := range t.Realms {
+		if fmt.Sprint(list(realm.Subjects)) != fmt.Sprint(list(t.Realms[0].Subjects)) {
+			return Skip("the same subjects for all issuers only")
+		}
+		all.Subjects = realm.Subjects
+		all.Issuers = union(all.Issuers, realm.Issuers)
+		all.Algorithms = union(all.Algorithms, realm.Algorithms)
+		all.Keys = append(all.Keys, realm.Keys...)
+		if realm.Audiences == nil {
+			all.Audiences = nil
+		} else if all.Audiences != nil {
+			both := union(*all.Audiences, *realm.Audiences)
+			all.Audiences = &both
+		}
+	}
+	t.Realms = []*Realm{all}
+	return nil
+}
+
+func list(names *[]string) any {
+	if names == nil {
+		return nil
+	}
+	return *names
+}
+
+func union(all, more []string) []string {
+	for _, name := range more {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// beyond is the token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then.
+func (t *Terms) beyond(token string) string {
+	var header, claims struct{ Alg, Iss string }
+	parts := strings.SplitN(token, ".", 3)
+	if len(parts) < 2 {
+		return ""
+	}
+	for i, into := range []any{&header, &claims} {
+		octets, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(octets, into) != nil {
+			return ""
+		}
+	}
+	if slices.Contains(t.lacking[claims.Iss], header.Alg) {
+		return header.Alg
+	}
+	return ""
+}
+
+// judged is the library's answer, or its error. A panic ends a request of an HTTP server of Go, and not the server.
+func judged(terms *Terms, judge Judge, token string, now int64) (who object, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v", panicked)
+		}
+	}()
+	if judge == nil {
+		return nil, errors.New("nobody is trusted yet")
+	}
+	verified, err := judge(token, now)
+	if err == nil {
+		err = terms.ownChecks(verified)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return terms.identity(verified.Claims), nil
+}
+
+// Serve answers until standard input ends. `--pooled` puts the keys of all issuers into one set.
+func (a Adapter) Serve() {
+	pooled := len(os.Args) == 2 && os.Args[1] == "--pooled"
+	if len(os.Args) > 1 && !pooled {
+		fmt.Fprintf(os.Stderr, "usage: %s [--pooled]\n", os.Args[0])
+		os.Exit(2)
+	}
+	var terms *Terms
+	var judge Judge
+	answer := func(r *request) object {
+		switch {
+		case r.Hello != nil:
+			return a.hello(pooled)
+		case r.Configure != nil:
+			// The application reads its configuration anew; neither it nor the library remembers anything of the former one.
+			var err error
+			judge = nil
+			if terms, err = termsOf(&r.Configure.Policy, a.Algorithms, pooled); err == nil {
+				judge, err = a.Settle(terms)
+			}
+			var skip Skip
+			if errors.As(err, &skip) {
+				return object{"id": r.Configure.ID, "skip": skip.Error()}
+			} else if err != nil {
+				return object{"id": r.Configure.ID, "error": err.Error()}
+			}
+			return object{"id": r.Configure.ID, "ok": true}
+		case r.Validate != nil:
+			token := string(r.Validate.TokenB64)
+			if r.Validate.Token != nil {
+				token = *r.Validate.Token
+			}
+			who, err := judged(terms, judge, token, r.Validate.Now)
+			if err == nil {
+				return object{"id": r.Validate.ID, "accept": who}
+			}
+			if missing := terms.beyond(token); missing != "" {
+				return object{"id": r.Validate.ID, "skip": "the library has no " + missing}
+			}
+			return object{"id": r.Validate.ID, "reject": err.Error()}
+		}
+		return nil
+	}
+
+	in, out := bufio.NewReaderSize(os.Stdin, 1<<16), bufio.NewWriterSize(os.Stdout, 1<<16)
+	encoder := json.NewEncoder(out)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var r request
+		if err := json.Unmarshal(line, &r); err != nil {
+			fmt.Fprintf(os.Stderr, "cannot read %.200q: %v\n", bytes.TrimSpace(line), err)
+		} else if said := answer(&r); said != nil && encoder.Encode(said) != nil {
+			return
+		}
+		if in.Buffered() == 0 && out.Flush() != nil {
+			return
+		}
+	}
+}
+
+func (a Adapter) hello(pooled bool) object {
+	name, sources := a.Name, []string{"per-issuer"}
+	if pooled {
+		name, sources = a.Name+"-pooled", []string{"per-issuer", "converged"}
+	}
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range info.Deps {
+			if module.Path == a.Module {
+				version = strings.TrimPrefix(module.Version, "v")
+			}
+		}
+	}
+	return object{"hello": object{
+		"protocol": 1, "name": name, "version": version, "clock": a.Clock, "key_sources": sources,
+		"features":   []string{"live-update", "issuer-templates", "identity", "large"},
+		"algorithms": a.Algorithms,
+	}}
+}
