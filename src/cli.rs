@@ -3,6 +3,7 @@
 mod alike;
 mod args;
 mod choice;
+mod endpoint;
 mod run;
 mod single;
 mod store;
@@ -47,7 +48,10 @@ pub fn main() -> ExitCode {
         .write_global();
         dispatch(cli).unwrap_or_else(|error| {
             complain(&error);
-            Exit::Usage
+            match error {
+                Error::NotReady { .. } => Exit::Inconclusive,
+                _ => Exit::Usage,
+            }
         })
     });
     let exit = exit.unwrap_or_else(|_| {

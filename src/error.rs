@@ -56,6 +56,14 @@ pub enum Error {
         /// Where in it, what is wrong and what would be right.
         problem: String,
     },
+    /// A validator cannot be judged at all: it is not there, or answers nothing that could be understood.
+    #[error("{validator} {problem}")]
+    NotReady {
+        /// Its name.
+        validator: String,
+        /// Why.
+        problem: String,
+    },
     /// The command line asks for something that cannot be.
     #[error("{0}")]
     Usage(String),

@@ -4,6 +4,8 @@
 //! expected of it.
 
 pub mod flawed;
+#[cfg(feature = "remote")]
+pub mod http;
 pub mod recipe;
 pub mod reference;
 
@@ -43,6 +45,8 @@ pub struct Description {
     pub at_once: usize,
     /// Whether it keeps time itself: it answers [`Fault::Hang`] in the place of what hangs, and nobody watches it.
     pub keeps_time: bool,
+    /// Whether the identity that it gives names the issuer. Where it does not, `iss` is not compared.
+    pub says_issuer: bool,
 }
 
 /// Who a validator believes to be there.
@@ -183,6 +187,7 @@ impl Description {
             leeway: 0,
             at_once: 1,
             keeps_time: false,
+            says_issuer: true,
         }
     }
 }

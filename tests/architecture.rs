@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("issuers", &["jose", "key", "policy", "world", "scenario", "clock", "error"]),
     ("forge", &["jose", "key", "policy", "world", "scenario", "provenance", "error"]),
     ("generate", &["jose", "policy", "world", "scenario", "rule", "shrink", "generate"]),
-    ("validator", &["jose", "policy", "validator"]),
+    ("validator", &["clock", "jose", "policy", "validator"]),
     ("oracle", &["jose", "policy", "provenance", "rule"]),
     ("twin", &["jose", "oracle", "policy", "provenance", "rule", "scenario"]),
     ("shrink", &["jose", "policy", "scenario"]),

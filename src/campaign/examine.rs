@@ -407,7 +407,8 @@ impl Examiner {
                 }
                 if let Some(identity) = identity {
                     let tenant = identity.tenant.is_none() || identity.tenant == signed.tenant;
-                    if identity.iss != signed.iss || identity.sub != signed.sub || !tenant {
+                    let issuer = !self.description.says_issuer || identity.iss == signed.iss;
+                    if !issuer || identity.sub != signed.sub || !tenant {
                         return wrong(Kind::WrongIdentity, describe_accept(verdict));
                     }
                 }

@@ -35,6 +35,7 @@ const SELECTION: &str = "What is tried";
 const RUN: &str = "How it runs";
 const RESULT: &str = "What counts";
 const OUTPUT: &str = "What is written";
+const ENDPOINT: &str = "An HTTP endpoint as validator";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -113,6 +114,56 @@ pub(super) struct WorldArgs {
     pub(super) now: Option<i64>,
 }
 
+/// An HTTP endpoint: where it is, where the token stands in a request, and what the answers mean.
+#[derive(Debug, Args)]
+pub(super) struct EndpointArgs {
+    /// An endpoint that was configured for one relying party of one world [world: the one chosen, else storm-0558]
+    #[arg(long, value_name = "URL", help_heading = ENDPOINT)]
+    pub(super) url: Option<String>,
+    /// A header field; repeatable [default, where nothing has {token} in it: 'Authorization: Bearer {token}']
+    #[arg(long = "header", value_name = "NAME: VALUE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) headers: Vec<String>,
+    /// A cookie, as session={token}; repeatable
+    #[arg(long = "cookie", value_name = "NAME=VALUE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) cookies: Vec<String>,
+    /// A parameter of the query, as access_token={token}; repeatable
+    #[arg(long = "query", value_name = "NAME=VALUE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) query: Vec<String>,
+    /// A field of a form in the body, as token={token}; repeatable
+    #[arg(long = "form", value_name = "NAME=VALUE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) form: Vec<String>,
+    /// A JSON body, as '{"token":"{token}"}'
+    #[arg(long, value_name = "JSON", requires = "url", conflicts_with = "form", help_heading = ENDPOINT)]
+    pub(super) json: Option<String>,
+    /// The method [default: GET, with a body POST]
+    #[arg(long, value_name = "METHOD", requires = "url", help_heading = ENDPOINT)]
+    pub(super) method: Option<String>,
+    /// Statuses that accept a token [default: 200-299]
+    #[arg(long, value_name = "STATUSES", requires = "url", help_heading = ENDPOINT)]
+    pub(super) accept_status: Option<String>,
+    /// Statuses that refuse one; any other is a fault [default: 400,401,403]
+    #[arg(long, value_name = "STATUSES", requires = "url", help_heading = ENDPOINT)]
+    pub(super) reject_status: Option<String>,
+    /// JSON pointer to the subject in an accepting answer, as /sub; also iss=/iss, tid=/tenant; repeatable
+    #[arg(long, value_name = "POINTER", requires = "url", help_heading = ENDPOINT)]
+    pub(super) identity: Vec<String>,
+    /// Certificates, as PEM, of who may vouch for an https server
+    #[arg(long, value_name = "FILE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) ca: Option<PathBuf>,
+    /// How long to wait until it is there [default: no time]
+    #[arg(long, value_name = "TIME", value_parser = wait, requires = "url", help_heading = ENDPOINT)]
+    pub(super) wait_for: Option<Duration>,
+    /// Most requests: 100/s, 30/m
+    #[arg(long, value_name = "RATE", requires = "url", help_heading = ENDPOINT)]
+    pub(super) rate: Option<String>,
+    /// Clock skew that it allows whatever its policy says: 60s
+    #[arg(long, value_name = "TIME", value_parser = wait, requires = "url", help_heading = ENDPOINT)]
+    pub(super) leeway: Option<Duration>,
+    /// Connections of one worker [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "url", help_heading = ENDPOINT)]
+    pub(super) connections: Option<u16>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
     #[command(flatten)]
@@ -145,8 +196,10 @@ pub(super) struct RunArgs {
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
     #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
+    #[command(flatten)]
     pub(super) world: WorldArgs,
-    /// A relying party; repeatable [default: all]
+    /// A relying party; repeatable [default: all]; an endpoint is one
     #[arg(long = "party", value_name = "NAME", help_heading = SELECTION)]
     pub(super) parties: Vec<String>,
     /// Where keys come from; repeatable [default: all that the validator supports]
@@ -208,6 +261,8 @@ pub(super) struct ReproduceArgs {
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
     #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
+    #[command(flatten)]
     pub(super) world: WorldArgs,
     /// Longest wait for one answer
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
@@ -219,8 +274,10 @@ pub(super) struct ShrinkArgs {
     /// A finding or a scenario
     pub(super) file: PathBuf,
     /// The validator
-    #[arg(value_name = "NAME")]
-    pub(super) name: String,
+    #[arg(value_name = "NAME", required_unless_present = "url")]
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
     /// Longest wait for one answer
@@ -317,6 +374,10 @@ impl From<FailOn> for Severity {
 fn timeout(text: &str) -> Result<Duration, String> {
     let most = Duration::from_secs(3_600);
     span(text, Duration::from_millis(10), most, "a length of time, as 5s or 500ms, from 10ms to 1h")
+}
+
+fn wait(text: &str) -> Result<Duration, String> {
+    span(text, Duration::ZERO, Duration::from_secs(3_600), "a length of time, as 30s or 2m, of at most 1h")
 }
 
 fn length(text: &str) -> Result<Duration, String> {

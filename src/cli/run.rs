@@ -2,9 +2,10 @@
 
 use super::args::{Format, HuntArgs, RunArgs, TestArgs};
 use super::choice::select;
+use super::endpoint::{only_site, worlds_of};
 use super::store::{Store, check_report, write};
 use super::stored::replays;
-use super::validators::{Named, named, time, worlds};
+use super::validators::{Named, named, time};
 use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::clock;
 use crate::error::Error;
@@ -43,9 +44,11 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
 
 fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let config = Config::find(args.config.as_deref(), &current_folder()?)?;
-    let worlds = worlds(&args.world, None)?;
-    let selection = select(args, &worlds)?;
-    let (control, subjects) = subjects(args)?;
+    let worlds = worlds_of(&args.endpoint, &args.world)?;
+    let mut selection = select(args, &worlds)?;
+    let (control, mut subjects) = subjects(args)?;
+    let endpoint = args.endpoint.validator(|| only_site(&mut selection, &worlds), args.timeout, clock::now())?;
+    subjects.extend(endpoint);
     let now = time(&args.world, subjects.iter().chain(&control))?;
     for path in &args.reports {
         check_report(path)?;
@@ -71,6 +74,9 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     };
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
+    for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
+        ready()?;
+    }
     // From here on the run is real; everything before this line only looked.
     store.begin()?;
     let control = match control {
@@ -94,7 +100,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
                 hunt_of(&plan, subject, &limits, leads, &progress, args, &mut store)?
             }
         };
-        store.keep(&mut outcome.findings);
+        store.keep(&mut outcome.findings, subject);
         let judgement = judge(&outcome, &config, args.fail_on.into(), now);
         validators.push(Judged { outcome, judgement });
     }
@@ -174,7 +180,7 @@ fn exhaustive(args: &RunArgs, worlds: &[Arc<World>], selection: &Selection) -> E
 
 /// The sensitivity control, where no validator is named, and the validators.
 fn subjects(args: &RunArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
-    if args.names.is_empty() {
+    if args.names.is_empty() && args.endpoint.url.is_none() {
         let sound = recipes().into_iter().filter(|recipe| recipe.sound);
         let subjects = sound.map(|recipe| named(recipe.name)).collect::<Result<_, _>>()?;
         return Ok((Some(named(CONTROL)?), subjects));
@@ -192,7 +198,7 @@ fn judge_control(
     store: &mut Store,
 ) -> Result<Control, Error> {
     let mut outcome = campaign_of(plan, control, progress, args)?;
-    store.keep(&mut outcome.findings);
+    store.keep(&mut outcome.findings, control);
     let found = shows_cross_issuer(&outcome.findings).cloned();
     let baseline = (0..plan.stream.len()).take_while(|&i| plan.stream.nth(i).phase == Phase::Baseline).count();
     let after = outcome.first_cross_issuer.map(|index| index.saturating_sub(baseline) + 1);
@@ -222,7 +228,7 @@ fn hunt_of(
 ) -> Result<Outcome, Error> {
     const SHOWN: &str = "{prefix} {spinner} {human_pos} scenarios, {per_sec}, {msg}, {elapsed}";
     let bar = bar(None, SHOWN, subject, progress, args);
-    let mut found = |mut findings: Vec<crate::finding::Finding>| store.keep(&mut findings);
+    let mut found = |mut findings: Vec<crate::finding::Finding>| store.keep(&mut findings, subject);
     let outcome = campaign::hunt(plan, &subject.maker, limits, leads, progress, &mut found, &mut || {
         bar.set_position(progress.done.load(Ordering::Relaxed) as u64);
         let found = progress.found.load(Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! Commands about one scenario: `reproduce`, `shrink`, `forge`.
 
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
+use super::endpoint::site_of;
 use super::stored::{Loaded, load};
 use super::validators::{all, named, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
@@ -54,12 +55,18 @@ enum Ending {
 pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
     let worlds = worlds_for(&args.world, &loaded)?;
-    let subjects = match (&args.names[..], &loaded.finding) {
+    let endpoint = args.endpoint.validator(|| site_of(&loaded.scenario, &worlds), args.timeout, crate::clock::now())?;
+    let mut subjects = match (&args.names[..], &loaded.finding) {
+        ([], _) if endpoint.is_some() => Vec::new(),
         ([], Some(finding)) => vec![named(&finding.validator)?],
         ([], None) => all().into_iter().filter(|validator| validator.sort != "flawed").collect(),
         (names, _) => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
     };
+    subjects.extend(endpoint);
     let now = time(&args.world, &subjects)?;
+    for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
+        ready()?;
+    }
     let mut out = String::new();
     let _ = writeln!(out, "{BOLD}scenario{BOLD:#}");
     for line in loaded.scenario.to_json().lines() {
@@ -161,8 +168,16 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
     let worlds = worlds_for(&args.world, &loaded)?;
-    let subject = named(&args.name)?;
+    let endpoint = args.endpoint.validator(|| site_of(&loaded.scenario, &worlds), args.timeout, crate::clock::now())?;
+    let subject = match (&args.name, endpoint) {
+        (Some(_), Some(_)) => return Err(Error::Usage("shrink takes one validator: a name, or --url".to_owned())),
+        (Some(name), None) => named(name)?,
+        (None, endpoint) => endpoint.ok_or_else(|| Error::Usage("shrink takes a validator".to_owned()))?,
+    };
     let now = time(&args.world, [&subject])?;
+    if let Some(ready) = &subject.ready {
+        ready()?;
+    }
     let shrunk = shrink_finding(&worlds, &subject.maker, &loaded.scenario, now, args.timeout);
     match shrunk.map_err(|error| loaded.blame(error))? {
         Some((smallest, case)) => {

@@ -1,5 +1,6 @@
 //! The folder of findings: checked before a run, written as soon as a validator is judged, and a former run kept beside it.
 
+use super::validators::Named;
 use crate::error::Error;
 use crate::finding::{Finding, file_name};
 use std::collections::BTreeMap;
@@ -54,8 +55,12 @@ impl Store {
     }
 
     /// Writes findings, each with the command that shows it again. One that cannot be written does not keep the others back.
-    pub(super) fn keep(&mut self, findings: &mut [Finding]) {
+    pub(super) fn keep(&mut self, findings: &mut [Finding], of: &Named) {
         for finding in findings {
+            if let Some(again) = &of.again {
+                finding.reproduce =
+                    finding.reproduce.replacen(&format!(" {}", finding.validator), &format!(" {again}"), 1);
+            }
             if let Err(error) = self.write(finding) {
                 self.failed.get_or_insert(error);
             }
@@ -108,9 +113,13 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
 
 /// A path as one word of a POSIX shell.
 fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
+    quoted(&path.display().to_string())
+}
+
+/// A text as one word of a POSIX shell.
+pub(super) fn quoted(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

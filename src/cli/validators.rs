@@ -19,7 +19,14 @@ pub(super) struct Named {
     /// `recipe`, `reference` or `flawed`.
     pub(super) sort: &'static str,
     pub(super) maker: Maker,
+    /// What is done, and must come out well, before it is judged.
+    pub(super) ready: Option<Ready>,
+    /// How to say on the command line who it is, where its name does not do.
+    pub(super) again: Option<String>,
 }
+
+/// Makes sure that a validator can be judged.
+pub(super) type Ready = Arc<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
 /// All of them.
 pub(super) fn all() -> Vec<Named> {
@@ -28,6 +35,8 @@ pub(super) fn all() -> Vec<Named> {
         about: "the strict reference validator".to_owned(),
         sort: "reference",
         maker: reference::maker(),
+        ready: None,
+        again: None,
     }];
     for recipe in recipes() {
         all.push(Named {
@@ -35,6 +44,8 @@ pub(super) fn all() -> Vec<Named> {
             about: recipe.about.to_owned(),
             sort: "recipe",
             maker: (recipe.maker)(),
+            ready: None,
+            again: None,
         });
     }
     all.push(Named {
@@ -42,6 +53,8 @@ pub(super) fn all() -> Vec<Named> {
         about: "the small validator that the flawed ones are made from, without a flaw".to_owned(),
         sort: "flawed",
         maker: flawed::maker(None),
+        ready: None,
+        again: None,
     });
     for &flaw in Flaw::ALL {
         all.push(Named {
@@ -49,6 +62,8 @@ pub(super) fn all() -> Vec<Named> {
             about: flaw.mistake().to_owned(),
             sort: "flawed",
             maker: flawed::maker(Some(flaw)),
+            ready: None,
+            again: None,
         });
     }
     all

@@ -403,7 +403,9 @@ pub fn relation_words(relation: Relation) -> &'static str {
 /// A validator's name and version. It chose them, so they are tamed.
 #[must_use]
 pub fn validator_name(description: &Description) -> String {
-    format!("{} {}", shown(&description.name), shown(&description.version))
+    let name = format!("{} {}", shown(&description.name), shown(&description.version));
+    // An endpoint says nothing of its version.
+    name.trim_end().to_owned()
 }
 
 fn number(count: u64, what: &str) -> String {

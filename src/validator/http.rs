@@ -1,0 +1,171 @@
+//! An HTTP endpoint as a validator: a request with the token in it, and what the status of the answer means.
+//!
+//! The endpoint was configured beforehand by whoever runs it, so exactly one policy is its own: that of the site it was made
+//! for. Nothing can be handed over to it, and under any other policy it is not asked.
+
+mod client;
+mod policy;
+mod request;
+mod settings;
+
+pub use settings::{BadSetting, Settings};
+
+use super::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
+use crate::jose::{NumericDate, Token};
+use crate::policy::TrustPolicy;
+use client::{Client, Failure};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An endpoint, ready to be asked; shared by every validator that stands for it.
+#[derive(Debug)]
+pub struct Endpoint {
+    settings: Settings,
+    client: Client,
+    /// Whom it trusts.
+    own: TrustPolicy,
+    mishaps: Mutex<Vec<Fault>>,
+}
+
+/// Why an endpoint is not judged at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// It gives no answer, or none of a server that is up.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// A request with no token in it is not refused, so that an accepted token shows nothing.
+    #[error("does not refuse a request without a token: {0}")]
+    NeedsNoToken(String),
+}
+
+/// Faults that are kept until somebody asks for them.
+const MAX_MISHAPS: usize = 64;
+
+impl Endpoint {
+    /// An endpoint that was told this policy by whoever runs it.
+    ///
+    /// # Errors
+    /// Where a setting cannot be understood, or two contradict each other.
+    pub fn new(settings: Settings, own: TrustPolicy) -> Result<Self, BadSetting> {
+        let client = Client::new(&settings)?;
+        Ok(Endpoint { settings, client, own, mishaps: Mutex::default() })
+    }
+
+    /// Waits until it answers, as long as its settings say, and makes sure that a request without a token is refused.
+    ///
+    /// # Errors
+    /// Where either is not so.
+    pub fn ready(&self) -> Result<(), NotReady> {
+        self.client.refuses_without_token()
+    }
+
+    /// Makes validators that stand for it.
+    #[must_use]
+    pub fn maker(self) -> Maker {
+        let endpoint = Arc::new(self);
+        endpoint.makers()
+    }
+
+    /// The same, where somebody else asks it as well.
+    #[must_use]
+    pub fn makers(self: Arc<Self>) -> Maker {
+        Arc::new(move || Box::new(Http { endpoint: Arc::clone(&self), told: false }))
+    }
+
+    /// The token's answer. What a fault of the connection was is asked once more by whoever knows that nobody else was at work.
+    fn ask(&self, token: &Token) -> Result<Verdict, Failure> {
+        self.client.ask(token)
+    }
+
+    fn note(&self, fault: Fault) {
+        let mut mishaps = self.mishaps.lock().unwrap_or_else(PoisonError::into_inner);
+        if mishaps.len() < MAX_MISHAPS {
+            mishaps.push(fault);
+        }
+    }
+}
+
+/// A validator that stands for an endpoint.
+struct Http {
+    endpoint: Arc<Endpoint>,
+    /// Whether it was told the policy that is its own.
+    told: bool,
+}
+
+impl Validator for Http {
+    fn describe(&self) -> Description {
+        let Endpoint { settings, own, .. } = &*self.endpoint;
+        let mut description = Description::new(settings.shown_name(), "", Clock::System);
+        description.live_update = false;
+        description.key_sources = BTreeSet::from([own.key_source]);
+        let narrowed = own.issuers.iter().filter_map(|issuer| issuer.algorithms.as_ref());
+        description.algorithms = narrowed.chain(&own.algorithms).flatten().cloned().collect();
+        description.leeway = settings.leeway;
+        description.at_once = self.endpoint.client.at_once();
+        description.keeps_time = true;
+        description.says_issuer = self.endpoint.client.says_issuer();
+        description
+    }
+
+    fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
+        self.told = policy::same(&self.endpoint.own, policy);
+        Ok(if self.told {
+            Configured::Ready
+        } else {
+            Configured::Skip("the endpoint's policy cannot be changed".to_owned())
+        })
+    }
+
+    fn validate(&mut self, token: &Token, _: NumericDate) -> Result<Verdict, Fault> {
+        if !self.told {
+            return Err(Fault::Broken("it was not told its own policy".to_owned()));
+        }
+        self.endpoint.ask(token).map_err(Failure::into_fault)
+    }
+
+    fn validate_all(&mut self, tokens: &[(Token, NumericDate)]) -> Vec<Result<Verdict, Fault>> {
+        if !self.told || tokens.len() < 2 {
+            return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
+        }
+        let endpoint = &*self.endpoint;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut answers = Vec::new();
+            while let Some((index, (token, _))) = {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                tokens.get(index).map(|token| (index, token))
+            } {
+                answers.push((index, endpoint.ask(token)));
+            }
+            answers
+        };
+        let mut answers: Vec<(usize, Result<Verdict, Failure>)> = std::thread::scope(|scope| {
+            let workers = endpoint.client.connections().min(tokens.len());
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+        });
+        answers.sort_by_key(|(index, _)| *index);
+        let answers = answers.into_iter().map(|(index, answer)| match answer {
+            // Whoever was on the way when another token brought the server down is innocent: alone the guilty one does it again.
+            Err(failure) if failure.may_be_anothers() => {
+                let again = endpoint.ask(&tokens[index].0);
+                if again.is_ok() {
+                    endpoint.note(failure.into_fault());
+                }
+                again.map_err(Failure::into_fault)
+            }
+            answer => answer.map_err(Failure::into_fault),
+        });
+        answers.collect()
+    }
+
+    fn cannot_carry(&self, token: &Token) -> Option<String> {
+        self.endpoint.client.cannot_carry(token)
+    }
+
+    fn mishaps(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut *self.endpoint.mishaps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
