@@ -5,5 +5,5 @@
 mod documents;
 mod export;
 
-pub use documents::{Answer, answer, attackers_set, discovery};
+pub use documents::{Answer, Published, discovery};
 pub use export::{Export, export};

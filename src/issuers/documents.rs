@@ -1,9 +1,9 @@
-//! What stands at a URL of a world: an issuer's discovery document or key set, or what the attacker puts there.
+//! What stands at a URL: an issuer's discovery document or key set, or what the attacker puts there.
 
 use crate::jose::{JwkSet, Material};
 use crate::policy::{TENANT_PLACE, tenant_in};
 use crate::world::{
-    CONVERGED_JWKS, Calendar, EVERY_TENANT, Issuer, JWKS, OPENID_CONFIGURATION, Publication, SERVER_METADATA, World,
+    Address, CONVERGED_JWKS, Calendar, EVERY_TENANT, JWKS, OPENID_CONFIGURATION, Publication, SERVER_METADATA, World,
     host_of,
 };
 use serde_json::{Value, json};
@@ -13,116 +13,153 @@ use serde_json::{Value, json};
 pub enum Answer {
     /// A document of an issuer.
     Issuer {
-        /// The issuer's alias.
-        alias: String,
+        /// The issuer's name.
+        issuer: String,
         /// The document.
         body: Value,
     },
     /// The host is an issuer's, and has nothing there.
     Nothing,
-    /// The host is nobody's in this world: the attacker answers.
+    /// The host is nobody's: the attacker answers.
     Attacker(Value),
 }
 
-/// The discovery document of an issuer (OpenID Connect Discovery 1.0 section 3), for one tenant where its id is given.
-/// `None` where the issuer's name is no URL.
+/// What everybody publishes at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Published {
+    issuers: Vec<Publisher>,
+    converged: JwkSet,
+    attackers: JwkSet,
+    /// For how many seconds a document may be kept, where somebody says so.
+    pub max_age: Option<u64>,
+}
+
+/// An issuer at its address.
+#[derive(Clone, Debug, PartialEq)]
+struct Publisher {
+    name: String,
+    address: Address,
+    algorithms: Vec<String>,
+    /// Ids of the tenants that a template is for; `None`: any.
+    tenants: Option<Vec<String>>,
+    keys: JwkSet,
+    /// Whether the set in which the keys of several issuers stand is published here as well.
+    converged: bool,
+    /// A disabled issuer publishes nothing.
+    disabled: bool,
+}
+
+/// The discovery document of an issuer (OpenID Connect Discovery 1.0 section 3), for one tenant of a template where its id is
+/// given. `None` where the issuer's name is no URL.
 #[must_use]
-pub fn discovery(issuer: &Issuer, tenant: Option<&str>) -> Option<Value> {
-    let address = issuer.address()?;
-    let name = tenant.map_or_else(|| issuer.name.clone(), |id| issuer.name.replace(TENANT_PLACE, id));
-    let base = address.jwks_uri();
-    let base = base.strip_suffix(JWKS).unwrap_or(&base);
-    Some(json!({
-        "issuer": name,
+pub fn discovery(name: &str, algorithms: &[String], tenant: Option<&str>) -> Option<Value> {
+    let address = Address::of(name)?;
+    let issuer = tenant.map_or_else(|| name.to_owned(), |id| name.replace(TENANT_PLACE, id));
+    Some(metadata(&issuer, &address.jwks_uri(), algorithms))
+}
+
+/// Metadata with every member that OpenID Connect Discovery 1.0 section 3 requires; the endpoints lead nowhere.
+fn metadata(issuer: &str, jwks_uri: &str, algorithms: &[String]) -> Value {
+    let base = jwks_uri.strip_suffix(JWKS).unwrap_or(jwks_uri);
+    json!({
+        "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
-        "jwks_uri": address.jwks_uri(),
+        "jwks_uri": jwks_uri,
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": issuer.algorithms,
-    }))
+        "id_token_signing_alg_values_supported": algorithms,
+    })
 }
 
-/// The keys of the attacker that can be published.
-#[must_use]
-pub fn attackers_set(world: &World, calendar: Calendar) -> JwkSet {
-    let own = world.keys.iter().filter(|key| key.owner.is_none());
-    let public = own.filter(|key| !matches!(key.jwk.material, Material::Oct { .. }));
-    JwkSet::of(public.map(|key| world.published_jwk(key, None, calendar)).collect())
-}
-
-/// What the host of that authority answers to a request for that path, given what has happened so far. The query means
-/// nothing; a `{tenantid}` in the path may be percent-encoded.
-#[must_use]
-pub fn answer(world: &World, publication: &Publication, calendar: Calendar, authority: &str, path: &str) -> Answer {
-    let host = host_of(authority);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let path = decoded(path);
-    let at_home = |issuer: &&Issuer| issuer.address().is_some_and(|address| address.host() == host);
-    let mut here: Vec<&Issuer> = world.issuers.iter().filter(at_home).collect();
-    if here.is_empty() {
-        return Answer::Attacker(attackers_document(world, calendar, authority, &path));
+impl Published {
+    /// What the issuers of a world publish, given what has happened so far. A document may be kept for as long as the least
+    /// patient of the world's relying parties keeps it. An issuer whose name is no URL has no place to publish at.
+    #[must_use]
+    pub fn of(world: &World, publication: &Publication, calendar: Calendar) -> Self {
+        let issuers = world.issuers.iter().filter_map(|issuer| {
+            let ids = issuer.tenants.iter().filter_map(|alias| Some(world.tenant(alias)?.id.clone()));
+            Some(Publisher {
+                name: issuer.name.clone(),
+                address: issuer.address()?,
+                algorithms: issuer.algorithms.clone(),
+                tenants: Some(ids.collect()),
+                keys: world.key_set(&issuer.alias, publication, calendar),
+                converged: world.converged.contains(&issuer.alias),
+                disabled: !publication.trusts(&issuer.alias),
+            })
+        });
+        let own = world.keys.iter().filter(|key| key.owner.is_none());
+        let public = own.filter(|key| !matches!(key.jwk.material, Material::Oct { .. }));
+        Published {
+            issuers: issuers.collect(),
+            converged: world.converged_set(publication, calendar),
+            attackers: JwkSet::of(public.map(|key| world.published_jwk(key, None, calendar)).collect()),
+            max_age: world.parties.iter().filter_map(|party| party.jwks_max_age).min(),
+        }
     }
-    // A name as it stands wins over a template that fits as well.
-    here.sort_by_key(|issuer| issuer.name.contains(TENANT_PLACE));
-    here.into_iter()
-        .find_map(|issuer| {
-            let body = document_of(world, publication, calendar, issuer, &path)?;
-            Some(Answer::Issuer { alias: issuer.alias.clone(), body })
-        })
-        .unwrap_or(Answer::Nothing)
+
+    /// What the host of that authority answers to a request for that path. The query means nothing; a `{tenantid}` in the
+    /// path may be percent-encoded. Of a literal issuer and a template at one address the literal one is meant.
+    #[must_use]
+    pub fn answer(&self, authority: &str, path: &str) -> Answer {
+        let host = host_of(authority);
+        let path = decoded(path.split(['?', '#']).next().unwrap_or_default());
+        let mut here: Vec<&Publisher> = self.issuers.iter().filter(|issuer| issuer.address.host() == host).collect();
+        if here.is_empty() {
+            return Answer::Attacker(self.attackers_document(authority, &path));
+        }
+        here.sort_by_key(|issuer| issuer.tenants.as_ref().is_none_or(|tenants| !tenants.is_empty()));
+        let found = here.into_iter().filter(|issuer| !issuer.disabled).find_map(|issuer| {
+            let body = self.document_of(issuer, &path)?;
+            Some(Answer::Issuer { issuer: issuer.name.clone(), body })
+        });
+        found.unwrap_or(Answer::Nothing)
+    }
+
+    fn document_of(&self, issuer: &Publisher, path: &str) -> Option<Value> {
+        if let Some(whose) = before_path(path).or_else(|| path.strip_suffix(OPENID_CONFIGURATION)) {
+            return discovery(&issuer.name, &issuer.algorithms, issuer.asked(whose)?.id());
+        }
+        let (whose, set) = match path.strip_suffix(JWKS) {
+            Some(whose) => (whose, &issuer.keys),
+            None => (path.strip_suffix(CONVERGED_JWKS).filter(|_| issuer.converged)?, &self.converged),
+        };
+        issuer.asked(whose)?;
+        serde_json::to_value(set).ok()
+    }
+
+    /// The attacker answers every path: as an issuer that was asked for its metadata, or with the attacker's keys.
+    fn attackers_document(&self, authority: &str, path: &str) -> Value {
+        let Some(own) = before_path(path).or_else(|| path.strip_suffix(OPENID_CONFIGURATION)) else {
+            return serde_json::to_value(&self.attackers).unwrap_or_default();
+        };
+        let issuer = format!("https://{authority}{own}");
+        let algorithms = ["RS256", "PS256", "ES256", "EdDSA"].map(String::from);
+        metadata(&issuer, &format!("{issuer}{JWKS}"), &algorithms)
+    }
+}
+
+/// The path that stands behind a well-known prefix.
+fn before_path(path: &str) -> Option<&str> {
+    [OPENID_CONFIGURATION, SERVER_METADATA].into_iter().find_map(|place| path.strip_prefix(place))
 }
 
 /// Braces are all that needs decoding in the paths of a world.
 fn decoded(path: &str) -> String {
-    ["%7B", "%7b"]
-        .iter()
-        .fold(path.to_owned(), |path, open| path.replace(open, "{"))
-        .replace("%7D", "}")
-        .replace("%7d", "}")
-}
-
-fn document_of(
-    world: &World,
-    publication: &Publication,
-    calendar: Calendar,
-    issuer: &Issuer,
-    path: &str,
-) -> Option<Value> {
-    let own = issuer.address()?.path;
-    let before = [OPENID_CONFIGURATION, SERVER_METADATA].into_iter().find_map(|place| path.strip_prefix(place));
-    if let Some(whose) = before.or_else(|| path.strip_suffix(OPENID_CONFIGURATION)) {
-        return discovery(issuer, Whose::of(world, issuer, &own, whose)?.id());
-    }
-    if let Some(whose) = path.strip_suffix(JWKS) {
-        Whose::of(world, issuer, &own, whose)?;
-        return serde_json::to_value(world.key_set(&issuer.alias, publication, calendar)).ok();
-    }
-    let whose = path.strip_suffix(CONVERGED_JWKS).filter(|_| world.converged.contains(&issuer.alias))?;
-    Whose::of(world, issuer, &own, whose)?;
-    serde_json::to_value(world.converged_set(publication, calendar)).ok()
+    path.replace("%7B", "{").replace("%7b", "{").replace("%7D", "}").replace("%7d", "}")
 }
 
 /// Whose documents a path asks for.
-enum Whose<'w> {
+enum Whose<'p> {
     /// The issuer's; for a template those of every tenant.
     Issuer,
     /// One tenant's.
-    Tenant(&'w str),
+    Tenant(&'p str),
 }
 
-impl<'w> Whose<'w> {
-    fn of(world: &'w World, issuer: &Issuer, own: &str, path: &str) -> Option<Self> {
-        let everybody = own.replace(TENANT_PLACE, EVERY_TENANT);
-        if path == own || path == everybody {
-            return Some(Whose::Issuer);
-        }
-        let id = tenant_in(own, path)?;
-        let tenants = issuer.tenants.iter().filter_map(|alias| world.tenant(alias));
-        tenants.map(|tenant| tenant.id.as_str()).find(|known| *known == id).map(Whose::Tenant)
-    }
-
-    fn id(&self) -> Option<&'w str> {
+impl<'p> Whose<'p> {
+    fn id(&self) -> Option<&'p str> {
         match self {
             Whose::Issuer => None,
             Whose::Tenant(id) => Some(id),
@@ -130,23 +167,16 @@ impl<'w> Whose<'w> {
     }
 }
 
-/// The attacker answers every path: as an issuer that was asked for its metadata, or with the attacker's keys.
-fn attackers_document(world: &World, calendar: Calendar, authority: &str, path: &str) -> Value {
-    let before = [OPENID_CONFIGURATION, SERVER_METADATA].into_iter().find_map(|place| path.strip_prefix(place));
-    let own = before.or_else(|| path.strip_suffix(OPENID_CONFIGURATION));
-    let Some(own) = own else {
-        return serde_json::to_value(attackers_set(world, calendar)).unwrap_or_default();
-    };
-    let issuer = format!("https://{authority}{own}");
-    json!({
-        "issuer": issuer,
-        "authorization_endpoint": format!("{issuer}/authorize"),
-        "token_endpoint": format!("{issuer}/token"),
-        "jwks_uri": format!("{issuer}{JWKS}"),
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
-    })
+impl Publisher {
+    fn asked<'p>(&self, path: &'p str) -> Option<Whose<'p>> {
+        let own = &self.address.path;
+        if path == own || path == own.replace(TENANT_PLACE, EVERY_TENANT) {
+            return Some(Whose::Issuer);
+        }
+        let id = tenant_in(own, path)?;
+        let known = self.tenants.as_ref().is_none_or(|tenants| tenants.iter().any(|tenant| tenant == id));
+        known.then_some(Whose::Tenant(id))
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +190,7 @@ mod tests {
 
     fn at(world: &World, url: &str) -> Answer {
         let (authority, path) = url.strip_prefix("https://").unwrap().split_once('/').unwrap();
-        answer(world, &Publication::of(world), NOW, authority, &format!("/{path}"))
+        Published::of(world, &Publication::of(world), NOW).answer(authority, &format!("/{path}"))
     }
 
     fn body(answer: Answer) -> Value {

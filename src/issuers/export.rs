@@ -81,7 +81,7 @@ fn of_issuer(
     let path = format!("jwks/{name}.json");
     files.insert(path.clone(), pretty(&set));
     entry["jwks"] = json!(path);
-    if let (Some(document), Some(address)) = (discovery(issuer, None), issuer.address()) {
+    if let (Some(document), Some(address)) = (discovery(&issuer.name, &issuer.algorithms, None), issuer.address()) {
         let path = format!("discovery/{name}.json");
         files.insert(path.clone(), pretty(&document));
         entry["discovery"] = json!(path);
