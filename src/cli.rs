@@ -5,6 +5,7 @@ mod args;
 mod choice;
 mod endpoint;
 mod run;
+mod serve;
 mod single;
 mod store;
 mod stored;
@@ -70,6 +71,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Error> {
         Command::Forge(args) => single::forge(&args),
         Command::Explain(args) => teach::explain(&args),
         Command::List(args) => teach::list(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::World(command) => world::world(&command),
     }
 }

@@ -21,7 +21,7 @@
 //! - [`world`]: everybody who exists; derives policies
 //! - [`scenario`]: recipes of attacks, the only thing that is stored
 //! - [`generate`]: the catalogue of attack classes, random scenarios, mutation; the only place that draws randomness
-//! - [`issuers`]: discovery documents and JWK Sets of a world
+//! - [`issuers`]: discovery documents and JWK Sets of a world, as files and over loopback HTTP(S), and a log of who fetched what
 //! - [`provenance`]: what was written and who signed what
 //! - [`forge`]: from a scenario to tokens and their provenance
 //! - [`validator`]: the trait, a strict reference, recipes over real crates, flawed ones

@@ -13,6 +13,7 @@ mod publication;
 pub use address::{Address, CONVERGED_JWKS, EVERY_TENANT, JWKS, OPENID_CONFIGURATION, SERVER_METADATA, host_of};
 pub use calendar::Calendar;
 pub(crate) use configuration::can_be_spoiled;
+pub use file::Naming;
 pub use publication::Publication;
 
 use crate::jose::{Jwk, JwkSet, Primitive, Serialization};
@@ -194,8 +195,17 @@ impl World {
     /// Never: a test reads every shipped world.
     #[must_use]
     pub fn shipped(name: &str, seed: u64) -> Option<Arc<World>> {
+        World::shipped_named(name, &Naming::by(seed))
+    }
+
+    /// The same with other names.
+    ///
+    /// # Panics
+    /// Never, as [`World::shipped`].
+    #[must_use]
+    pub fn shipped_named(name: &str, naming: &Naming) -> Option<Arc<World>> {
         let text = SHIPPED.iter().find(|row| row.0 == name)?.1;
-        Some(Arc::new(World::from_toml(text, name, None, seed).unwrap_or_else(|error| panic!("{error}"))))
+        Some(Arc::new(World::read(text, name, None, naming).unwrap_or_else(|error| panic!("{error}"))))
     }
 
     /// The issuer of that alias.
@@ -410,6 +420,26 @@ mod tests {
         assert_ne!(one.issuers[0].name, two.issuers[0].name);
         assert_ne!(one.digest, two.digest);
         assert_ne!(one.keys[0].jwk.kid, two.keys[0].jwk.kid);
+    }
+
+    #[test]
+    fn every_issuer_moves_below_the_base_and_nothing_else_changes() {
+        let naming = Naming { issuer_base: Some("https://issuers.localhost:9443".to_owned()), ..Naming::by(1) };
+        for name in World::shipped_names() {
+            let (own, moved) = (World::shipped(name, 1).unwrap(), World::shipped_named(name, &naming).unwrap());
+            for (own, moved) in own.issuers.iter().zip(&moved.issuers) {
+                let rest = own.name.strip_prefix("https://").unwrap();
+                assert_eq!(moved.name, format!("https://issuers.localhost:9443/{rest}"));
+                assert_eq!((&own.alias, &own.signer), (&moved.alias, &moved.signer));
+            }
+            for (own, moved) in own.keys.iter().zip(&moved.keys) {
+                assert_eq!(own.jwk, moved.jwk);
+            }
+            for (own, moved) in own.parties.iter().zip(&moved.parties) {
+                assert_eq!(own.audiences, moved.audiences);
+            }
+            assert_ne!(own.digest, moved.digest);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::policy::KeySource;
 use crate::rule::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,36 @@ pub(super) enum Command {
     /// The public side of a world: policies, JWK Sets, PEM files, discovery documents
     #[command(subcommand)]
     World(WorldCommand),
+    /// Serves a world's issuers over HTTP on loopback until interrupted: discovery documents and JWK Sets
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A shipped world's name or a world file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) world: String,
+    /// Seed of the world's names and derived keys
+    #[arg(long, value_name = "U64", allow_negative_numbers = true)]
+    pub(super) world_seed: Option<u64>,
+    /// The time that lifetimes of keys are relative to, in seconds since 1970 [default: the present]
+    #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799))]
+    pub(super) now: Option<i64>,
+    /// A loopback address; port 0 takes a free one [default: 127.0.0.1, at the port of --issuer-base or a free one]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Speak HTTPS too, at the same port, with certificates of an authority made for this run
+    #[arg(long)]
+    pub(super) tls: bool,
+    /// Write the authority's certificate there, as PEM; goes with --tls and asks for it
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+    /// A URL below which every issuer lives, as https://issuers.localhost:9443
+    #[arg(long, value_name = "URL")]
+    pub(super) issuer_base: Option<String>,
+    /// What to print on standard output: the addresses, then a line for each request
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +111,9 @@ pub(super) struct OneWorld {
     /// The time that lifetimes of keys are relative to, in seconds since 1970 [default: the present]
     #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799))]
     pub(super) now: Option<i64>,
+    /// A URL below which every issuer lives, as https://issuers.localhost:9443
+    #[arg(long, value_name = "URL")]
+    pub(super) issuer_base: Option<String>,
 }
 
 #[derive(Debug, Args)]

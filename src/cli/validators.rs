@@ -4,11 +4,12 @@ use super::alike::hint;
 use super::args::WorldArgs;
 use crate::clock;
 use crate::error::Error;
+use crate::finding::tame;
 use crate::jose::NumericDate;
 use crate::validator::flawed::{self, Flaw};
 use crate::validator::recipe::recipes;
 use crate::validator::{Clock, Maker, reference};
-use crate::world::{DEFAULT_SEED, World};
+use crate::world::{Address, DEFAULT_SEED, Naming, World};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -101,7 +102,7 @@ pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<
     }
     let mut worlds: Vec<Arc<World>> = Vec::new();
     for name in &args.worlds {
-        let world = one_world(name, seed)?;
+        let world = one_world(name, &Naming::by(seed))?;
         if worlds.iter().any(|known| known.name == world.name) {
             return Err(Error::Usage(format!("--world: two worlds are named `{}`", world.name)));
         }
@@ -111,14 +112,26 @@ pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<
 }
 
 /// A shipped world, or one from a file.
-pub(super) fn one_world(name: &str, seed: u64) -> Result<Arc<World>, Error> {
-    match World::shipped(name, seed) {
+pub(super) fn one_world(name: &str, naming: &Naming) -> Result<Arc<World>, Error> {
+    match World::shipped_named(name, naming) {
         Some(world) => Ok(world),
-        None => file_world(name, seed).map(Arc::new),
+        None => file_world(name, naming).map(Arc::new),
     }
 }
 
-fn file_world(name: &str, seed: u64) -> Result<World, Error> {
+/// What the names of worlds follow from, as it was asked for.
+pub(super) fn naming(seed: Option<u64>, issuer_base: Option<&str>) -> Result<Naming, Error> {
+    let base = issuer_base.map(|text| {
+        let address = Address::of(text).filter(|address| !address.path.contains(['{', '}']));
+        address.map(|base| format!("{}://{}{}", base.scheme, base.authority, base.path)).ok_or_else(|| {
+            let example = "a URL without query and fragment, as https://issuers.localhost:9443";
+            Error::Usage(format!("--issuer-base: {:?} is not {example}", tame(text, 300)))
+        })
+    });
+    Ok(Naming { seed: seed.unwrap_or(DEFAULT_SEED), issuer_base: base.transpose()? })
+}
+
+fn file_world(name: &str, naming: &Naming) -> Result<World, Error> {
     let path = Path::new(name);
     if !path.exists() && path.components().count() == 1 && path.extension().is_none() {
         let names: Vec<_> = World::shipped_names().collect();
@@ -128,5 +141,5 @@ fn file_world(name: &str, seed: u64) -> Result<World, Error> {
             hint(name, names.iter().copied())
         )));
     }
-    World::load(path, seed)
+    World::load_named(path, naming)
 }

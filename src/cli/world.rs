@@ -2,13 +2,13 @@
 
 use super::args::{Format, OneWorld, WorldCommand, WorldExportArgs, WorldShowArgs};
 use super::store::write;
-use super::validators::one_world;
+use super::validators::{naming, one_world};
 use crate::clock;
 use crate::error::Error;
 use crate::issuers::{Export, export};
 use crate::jose::NumericDate;
 use crate::judgement::Exit;
-use crate::world::{Calendar, DEFAULT_SEED};
+use crate::world::Calendar;
 use anstyle::Style;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ pub(super) fn world(command: &WorldCommand) -> Result<Exit, Error> {
 
 /// The public side of the chosen world at the chosen time.
 fn public_side(args: &OneWorld) -> Result<Export, Error> {
-    let world = one_world(&args.name, args.world_seed.unwrap_or(DEFAULT_SEED))?;
+    let world = one_world(&args.name, &naming(args.world_seed, args.issuer_base.as_deref())?)?;
     let now = args.now.map_or_else(clock::now, NumericDate);
     Ok(export(&world, Calendar::At(now)))
 }

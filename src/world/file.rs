@@ -141,7 +141,33 @@ const MAX_FILE: u64 = 4 << 20;
 struct Reader<'f> {
     file: &'f str,
     folder: Option<&'f Path>,
+    naming: &'f Naming,
     seed: u64,
+}
+
+/// What the names in a world follow from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// Names, ids and derived keys follow from it.
+    pub seed: u64,
+    /// A URL without a slash at its end, below which every issuer lives: its host becomes the first segment of the path.
+    pub issuer_base: Option<String>,
+}
+
+impl Naming {
+    /// Names by this seed, each issuer at a host of its own.
+    #[must_use]
+    pub fn by(seed: u64) -> Self {
+        Naming { seed, issuer_base: None }
+    }
+
+    /// An issuer's name below the base; as it is where there is none, or where the name is no URL.
+    fn moved(&self, name: String) -> String {
+        match (&self.issuer_base, name.split_once("://")) {
+            (Some(base), Some((_, rest))) => format!("{base}/{rest}"),
+            _ => name,
+        }
+    }
 }
 
 impl World {
@@ -150,8 +176,16 @@ impl World {
     /// # Errors
     /// Names the file, the place in it and what would be right.
     pub fn load(path: &Path, seed: u64) -> Result<World, Error> {
+        World::load_named(path, &Naming::by(seed))
+    }
+
+    /// The same with other names.
+    ///
+    /// # Errors
+    /// As [`World::load`].
+    pub fn load_named(path: &Path, naming: &Naming) -> Result<World, Error> {
         let text = read_bounded(path)?;
-        World::from_toml(&text, &path.display().to_string(), path.parent(), seed)
+        World::read(&text, &path.display().to_string(), path.parent(), naming)
     }
 
     /// Reads a world from text; `file` is what errors call it.
@@ -159,7 +193,12 @@ impl World {
     /// # Errors
     /// Names the file, the place in it and what would be right.
     pub fn from_toml(text: &str, file: &str, folder: Option<&Path>, seed: u64) -> Result<World, Error> {
-        let reader = Reader { file, folder, seed };
+        World::read(text, file, folder, &Naming::by(seed))
+    }
+
+    pub(super) fn read(text: &str, file: &str, folder: Option<&Path>, naming: &Naming) -> Result<World, Error> {
+        let seed = naming.seed;
+        let reader = Reader { file, folder, naming, seed };
         let written: WorldFile = toml::from_str(text).map_err(|error| reader.wrong("the file", error.to_string()))?;
         if written.world != 1 {
             return Err(reader.wrong("world", format!("version {} is unknown: this wrongkey reads 1", written.world)));
@@ -180,7 +219,10 @@ impl World {
             keys: Vec::new(),
             parties: Vec::new(),
             converged: written.converged,
-            digest: hex(&Sha256::digest([text.as_bytes(), &seed.to_be_bytes()].concat())[..16]),
+            digest: {
+                let base = naming.issuer_base.as_deref().unwrap_or_default();
+                hex(&Sha256::digest([text.as_bytes(), &seed.to_be_bytes(), base.as_bytes()].concat())[..16])
+            },
             memo: Memo::default(),
         };
         for (alias, table) in written.issuers {
@@ -250,6 +292,7 @@ impl Reader<'_> {
         for tenant in &world.tenants {
             name = name.replace(&format!("{{tenant:{}}}", tenant.alias), &tenant.id);
         }
+        name = self.naming.moved(name);
         if name.matches(TENANT_PLACE).count() > 1 {
             return Err(self.wrong(&place, format!("`{TENANT_PLACE}` stands twice in the name")));
         }

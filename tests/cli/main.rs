@@ -7,6 +7,7 @@ mod hostile;
 mod hunt;
 mod options;
 mod public_side;
+mod serve;
 mod single;
 mod stored;
 mod support;
