@@ -29,6 +29,13 @@ go() {
     (cd go && command go build -o bin/ ./cmd/...)
 }
 
+java() {
+    needs java && needs mvn || return 0
+    [[ -d java/target/lib && -z $(find java/pom.xml java/src -newer java/target/lib) ]] && return
+    mvn --quiet --batch-mode --file java/pom.xml package
+    touch java/target/lib
+}
+
 # needs TOOL: says so where it is not there.
 needs() {
     [[ -z $(type -P "$1") ]] || return 0
@@ -37,7 +44,7 @@ needs() {
     return 1
 }
 
-languages=(python node go)
+languages=(python node go java)
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in
         *" $language "*) "$language" ;;

@@ -303,7 +303,8 @@ func union(all, more []string) []string {
 
 // beyond is the token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then.
 func (t *Terms) beyond(token string) string {
-	var header, claims struct{ Alg, Iss string }
+	var header struct{ Alg string }
+	var claims struct{ Iss *string }
 	parts := strings.SplitN(token, ".", 3)
 	if len(parts) < 2 {
 		return ""
@@ -314,7 +315,7 @@ func (t *Terms) beyond(token string) string {
 			return ""
 		}
 	}
-	if slices.Contains(t.lacking[claims.Iss], header.Alg) {
+	if claims.Iss != nil && slices.Contains(t.lacking[*claims.Iss], header.Alg) {
 		return header.Alg
 	}
 	return ""
