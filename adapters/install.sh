@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the adapters of these languages need, by the languages' own clients: install.sh [LANGUAGE…], all of them
-# without one. Says why and goes on where a tool is missing, but not with CI=true. Quick when nothing is to do.
+# Installs what the adapters of these languages need, by the languages' own clients or as packages of Debian: install.sh
+# [LANGUAGE…], all of them without one. Says why and goes on where a tool is missing, but not with CI=true. Quick when nothing is to do.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -36,6 +36,16 @@ java() {
     touch java/target/lib
 }
 
+ruby() {
+    needs apt-get || return 0
+    ../scripts/packages.sh ruby ruby-jwt
+}
+
+perl() {
+    needs apt-get || return 0
+    ../scripts/packages.sh libcrypt-jwt-perl libjson-perl
+}
+
 # needs TOOL: says so where it is not there.
 needs() {
     [[ -z $(type -P "$1") ]] || return 0
@@ -44,7 +54,7 @@ needs() {
     return 1
 }
 
-languages=(python node go java)
+languages=(python node go java ruby perl)
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in
         *" $language "*) "$language" ;;
