@@ -1,6 +1,5 @@
 //! The command line: what was typed, what it means, and how the process ends.
 
-mod alike;
 mod args;
 mod choice;
 mod endpoint;

@@ -12,11 +12,11 @@ pub use scenario::check_scenario;
 
 use crate::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use crate::clock;
+use crate::config::Config;
 use crate::finding::Finding;
 use crate::judgement::{self, Judgement};
 use crate::rule::{Rule, Severity};
 use crate::validator::{Maker, Validator};
-use crate::waiver::Config;
 use crate::world::{DEFAULT_SEED, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,11 +1,12 @@
 //! From outcomes to an exit code: what counts, what is excused, and what has not been shown at all.
 
 use crate::campaign::{ClassTally, Outcome, Tally};
+use crate::config::Config;
 use crate::finding::{Finding, Kind};
 use crate::generate;
 use crate::jose::NumericDate;
 use crate::rule::{Rule, Severity};
-use crate::waiver::{Config, Wrong};
+use crate::waiver::Wrong;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

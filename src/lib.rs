@@ -31,6 +31,7 @@
 //! - [`finding`]: a wrong answer, and what makes two the same
 //! - [`shrink`]: the smallest scenario that still shows it
 //! - [`campaign`]: one run of many scenarios against one validator
+//! - [`config`]: `wrongkey.toml`: validators by name, and waivers
 //! - [`waiver`]: findings that are known, each excused with a reason
 //! - [`judgement`]: what to make of a campaign: what counts, what is excused, what was not shown
 //! - `report`, `cli`: texts and commands, behind the feature `cli`
@@ -38,10 +39,12 @@
 //! - [`clock`]: the one place where time enters
 //! - [`harness`]: for Rust projects that test a validator of their own
 
+mod alike;
 pub mod campaign;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod finding;
 pub mod forge;

@@ -6,11 +6,12 @@ pub mod text;
 pub mod token;
 
 use crate::campaign::Outcome;
+use crate::config::Config;
 use crate::finding::Finding;
 use crate::generate::Exhaustive;
 use crate::jose::NumericDate;
 use crate::judgement::{Exit, Judgement};
-use crate::waiver::{Config, Waiver};
+use crate::waiver::Waiver;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,24 +1,11 @@
-//! `wrongkey.toml`: findings that are known, each excused with a reason. A waiver that excuses nothing any more says so.
+//! Findings that are known, each excused in `wrongkey.toml` with a reason. A waiver that excuses nothing any more says so.
 
-use crate::error::Error;
+use crate::alike::hint;
 use crate::jose::NumericDate;
 use crate::rule::{Rule, Severity};
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-/// The name of the configuration file, looked for in the working directory and upward.
-pub const FILE: &str = "wrongkey.toml";
-
-/// The configuration.
-#[derive(Debug, Default)]
-pub struct Config {
-    /// Where it came from.
-    pub path: Option<PathBuf>,
-    /// What is excused.
-    pub waivers: Vec<Waiver>,
-}
 
 /// One excuse.
 #[derive(Debug)]
@@ -47,16 +34,10 @@ pub struct Wrong<'f> {
     pub origin: &'f str,
 }
 
+/// A waiver as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
-    #[serde(default)]
-    waiver: Vec<toml::Spanned<WaiverFile>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WaiverFile {
+pub(crate) struct WaiverFile {
     validator: Option<String>,
     rule: Option<String>,
     class: Option<String>,
@@ -65,76 +46,50 @@ struct WaiverFile {
     until: Option<toml::value::Datetime>,
 }
 
-impl Config {
-    /// The configuration at that path, or the nearest one upward from a folder, or none.
-    ///
-    /// # Errors
-    /// Names the file, the line and what would be right.
-    pub fn find(given: Option<&Path>, from: &Path) -> Result<Config, Error> {
-        let path = match given {
-            Some(path) => Some(path.to_owned()),
-            None => from.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()),
-        };
-        let Some(path) = path else { return Ok(Config::default()) };
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let waivers = parse(&text, &path.display().to_string())?;
-        Ok(Config { path: Some(path), waivers })
-    }
-}
-
-/// Reads waivers from text; `file` is what errors call it.
-///
-/// # Errors
-/// Names the file, the line and what would be right.
-pub fn parse(text: &str, file: &str) -> Result<Vec<Waiver>, Error> {
-    let wrong = |problem: String| Error::File { file: file.to_owned(), problem };
-    let written: ConfigFile = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    let mut waivers = Vec::new();
-    for spanned in written.waiver {
-        let line = text[..spanned.span().start].matches('\n').count() + 1;
-        let waiver = spanned.into_inner();
-        let wrong = |problem: String| wrong(format!("line {line}: {problem}"));
-        let reason = waiver
+impl WaiverFile {
+    /// Makes sense of it; otherwise says what is wrong and what would be right.
+    pub(crate) fn read(self) -> Result<Waiver, String> {
+        let reason = self
             .reason
             .filter(|reason| !reason.trim().is_empty())
-            .ok_or_else(|| wrong("a waiver needs a `reason`: say why this finding is no danger here".to_owned()))?;
-        let named = [("rule", &waiver.rule), ("class", &waiver.class), ("origin", &waiver.origin)];
+            .ok_or("a waiver needs a `reason`: say why this finding is no danger here")?;
+        let named = [("rule", &self.rule), ("class", &self.class), ("origin", &self.origin)];
         if named.iter().all(|(_, glob)| glob.is_none()) {
-            return Err(wrong("a waiver needs `rule`, `class` or `origin`: say what it excuses".to_owned()));
+            return Err("a waiver needs `rule`, `class` or `origin`: say what it excuses".to_owned());
         }
-        let glob = |name: &str, text: &Option<String>| -> Result<Option<GlobMatcher>, Error> {
+        let glob = |name: &str, text: &Option<String>| -> Result<Option<GlobMatcher>, String> {
             let compiled = text.as_ref().map(|text| Glob::new(text).map(|glob| glob.compile_matcher()));
-            compiled.transpose().map_err(|error| wrong(format!("`{name}`: {error}")))
+            compiled.transpose().map_err(|error| format!("`{name}`: {error}"))
         };
-        if let Some(rule) = &waiver.rule
-            && let Some(matcher) = glob("rule", &waiver.rule)?
+        if let Some(rule) = &self.rule
+            && let Some(matcher) = glob("rule", &self.rule)?
             && !Rule::ALL.iter().any(|known| matcher.is_match(known.name()))
         {
-            return Err(wrong(format!("`rule`: {rule:?} matches no rule: see `wrongkey list rules`")));
+            let hint = hint(rule, Rule::ALL.iter().map(|rule| rule.name()));
+            return Err(format!("`rule`: {rule:?} matches no rule: see `wrongkey list rules`{hint}"));
         }
-        if let Some(class) = &waiver.class
-            && let Some(matcher) = glob("class", &waiver.class)?
+        if let Some(class) = &self.class
+            && let Some(matcher) = glob("class", &self.class)?
             && !crate::generate::classes().iter().any(|known| matcher.is_match(known.id))
         {
-            return Err(wrong(format!("`class`: {class:?} matches no class: see `wrongkey list classes`")));
+            return Err(format!("`class`: {class:?} matches no class: see `wrongkey list classes`"));
         }
-        let until = match &waiver.until {
+        let until = match &self.until {
             None => None,
-            Some(date) => Some(end_of_day(date).ok_or_else(|| wrong("`until` is a date, as 2026-12-31".to_owned()))?),
+            Some(date) => Some(end_of_day(date).ok_or("`until` is a date, as 2026-12-31")?),
         };
-        let shown = named.into_iter().chain([("validator", &waiver.validator)]);
+        let shown = named.into_iter().chain([("validator", &self.validator)]);
         let shown: Vec<_> = shown.filter_map(|(name, glob)| Some(format!("{name} {}", glob.as_ref()?))).collect();
-        waivers.push(Waiver {
+        Ok(Waiver {
             text: shown.join(", "),
             reason,
-            validator: glob("validator", &waiver.validator)?,
-            rule: glob("rule", &waiver.rule)?,
-            class: glob("class", &waiver.class)?,
-            origin: glob("origin", &waiver.origin)?,
+            validator: glob("validator", &self.validator)?,
+            rule: glob("rule", &self.rule)?,
+            class: glob("class", &self.class)?,
+            origin: glob("origin", &self.origin)?,
             until,
-        });
+        })
     }
-    Ok(waivers)
 }
 
 /// The last second of a date, by the proleptic Gregorian calendar.
@@ -223,9 +178,11 @@ fn origin_covers(glob: &GlobMatcher, validator: &str, rules: &[Rule]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{FILE, parse};
+    use crate::error::Error;
 
     fn one(text: &str) -> Result<Vec<Waiver>, Error> {
-        parse(text, "wrongkey.toml")
+        parse(text, FILE).map(|config| config.waivers)
     }
 
     #[test]

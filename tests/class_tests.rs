@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use wrongkey::config::{Config, parse};
 use wrongkey::generate::classes;
 use wrongkey::harness::{check_class, check_honest, check_scenario, judge_class};
 use wrongkey::jose::{NumericDate, Token};
@@ -13,7 +14,6 @@ use wrongkey::rule::Rule;
 use wrongkey::validator::flawed::{Flaw, Flawed};
 use wrongkey::validator::reference::Reference;
 use wrongkey::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
-use wrongkey::waiver::{Config, parse};
 
 /// Every class, for a validator that is sound.
 mod reference {
@@ -145,14 +145,14 @@ fn a_class_that_shows_nothing_fails() {
     let shown = |id: &&str| !judge_class(id, &refuses, &Config::default()).verdict.is_clean();
     let failing: Vec<_> = ["KS-01", "KS-03", "TM-01"].into_iter().filter(shown).collect();
     assert_eq!(failing, ["KS-03"]);
-    let config = Config { path: None, waivers: parse("[[waiver]]\nclass = 'KS-03'\nreason = 'known'", "t").unwrap() };
+    let config = parse("[[waiver]]\nclass = 'KS-03'\nreason = 'known'", "t").unwrap();
     assert!(judge_class("KS-03", &refuses, &config).verdict.is_clean());
 }
 
 #[test]
 fn what_is_waived_passes_and_is_told() {
     let config = "[[waiver]]\nrule = 'TypeExpected'\nreason = 'a gateway looks at it'";
-    let config = Config { path: None, waivers: parse(config, "test").unwrap() };
+    let config = parse(config, "test").unwrap();
     let judged = judge_class("TY-01", &flawed(Flaw::TypeIgnored), &config);
     assert!(judged.verdict.is_clean(), "{}", judged.verdict);
     assert_eq!(judged.note().as_deref(), Some("TY-01 waived: a gateway looks at it"));

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wrongkey::config;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::generate::{Site, baseline};
 use wrongkey::harness::fuzz::{Played, TokenTarget, file_kinds, play_file};
@@ -20,7 +21,6 @@ use wrongkey::scenario::{
     Act, Edit, Honest, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, SignWith, Spoil,
     Step, Value,
 };
-use wrongkey::waiver;
 use wrongkey::world::{Calendar, DEFAULT_SEED, World};
 
 /// Claims and header members by their registered names, with those that issuers of our worlds use.
@@ -242,8 +242,9 @@ fn policy_words() -> BTreeSet<String> {
 }
 
 fn config_words() -> BTreeSet<String> {
-    let error = |text: &str| waiver::parse(text, "input").unwrap_err().to_string();
-    let lists = [expected(&error("nosuch = 1")), expected(&error("[[waiver]]\nnosuch = 1"))];
+    let error = |text: &str| config::parse(text, "input").unwrap_err().to_string();
+    let tables = ["nosuch = 1", "[[waiver]]\nnosuch = 1", "[validators.a]\nnosuch = 1"];
+    let lists = tables.map(|text| expected(&error(text)));
     lists.into_iter().flatten().chain(Rule::ALL.iter().map(|rule| rule.name().to_owned())).collect()
 }
 
@@ -309,13 +310,20 @@ fn the_dictionaries_hold_what_the_formats_know() {
     is_up_to_date(&root("fuzz/dictionaries/token.dict"), &token);
 
     let toml = world_words().into_iter().chain(config_words()).map(|word| format!("{word} = "));
-    let tables =
-        own(&["[[waiver]]", "[issuers.a]", "[keys.a-1]", "[parties.mail]", "[parties.mail.issuers.a]", "{tenantid}"]);
+    let tables = own(&[
+        "[[waiver]]",
+        "[validators.gate]",
+        "[issuers.a]",
+        "[keys.a-1]",
+        "[parties.mail]",
+        "[parties.mail.issuers.a]",
+        "{tenantid}",
+    ]);
     let json = scenario_words().into_iter().chain(policy_words()).map(|word| quoted(&word));
     let about = "Members of world, scenario, configuration and policy files.";
     let files = dictionary(about, toml.chain(tables).chain(json).chain(own(&algorithms())).chain(own(&file_kinds())));
     let text = String::from_utf8(files.clone()).unwrap();
-    for word in ["derive = ", "jwks-max-age = ", "secrets = ", "reason = ", "\\\"converged_jwks\\\""] {
+    for word in ["derive = ", "jwks-max-age = ", "secrets = ", "reason = ", "wait-for = ", "\\\"converged_jwks\\\""] {
         assert!(text.contains(&format!("\"{word}\"\n")), "{word}");
     }
     is_up_to_date(&root("fuzz/dictionaries/files.dict"), &files);

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use wrongkey::config::{Config, parse};
 use wrongkey::harness::{check, judge};
 use wrongkey::jose::{NumericDate, Token};
 use wrongkey::policy::TrustPolicy;
@@ -10,7 +11,6 @@ use wrongkey::validator::flawed::{Flaw, Flawed};
 use wrongkey::validator::recipe::recipes;
 use wrongkey::validator::reference::Reference;
 use wrongkey::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
-use wrongkey::waiver::{Config, parse};
 
 fn flawed(flaw: Flaw) -> Maker {
     Arc::new(move || Box::new(Flawed::new(Some(flaw))))
@@ -56,7 +56,7 @@ fn medium_findings_and_gaps_fail_too() {
 
 #[test]
 fn waivers_excuse_and_go_stale() {
-    let config = |text: &str| Config { path: None, waivers: parse(text, "test").unwrap() };
+    let config = |text: &str| parse(text, "test").unwrap();
     let waiver = "[[waiver]]\nrule = 'TypeExpected'\nreason = 'known'\n";
     let verdict = judge(&flawed(Flaw::TypeIgnored), &config(waiver));
     assert!(verdict.is_clean(), "{verdict}");

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::config::length as span;
 use crate::policy::KeySource;
 use crate::rule::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -417,22 +418,6 @@ fn wait(text: &str) -> Result<Duration, String> {
 fn length(text: &str) -> Result<Duration, String> {
     let most = Duration::from_secs(31 * 86_400);
     span(text, Duration::from_secs(1), most, "a length of time, as 45s, 30m or 2h, from 1s to 744h")
-}
-
-/// A whole number and a unit.
-fn span(text: &str, least: Duration, most: Duration, wanted: &str) -> Result<Duration, String> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wanted.to_owned()),
-    };
-    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    let span = millis.map(Duration::from_millis).filter(|span| (least..=most).contains(span));
-    span.ok_or_else(|| wanted.to_owned())
 }
 
 fn report(text: &str) -> Result<PathBuf, String> {

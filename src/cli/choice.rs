@@ -1,7 +1,7 @@
 //! Which worlds' parts and which classes a run takes, as it was asked on the command line.
 
-use super::alike::hint;
 use super::args::RunArgs;
+use crate::alike::hint;
 use crate::campaign::Selection;
 use crate::error::Error;
 use crate::generate::{Class, classes};

@@ -3,6 +3,7 @@
 use super::args::RunArgs;
 use super::store::FINDINGS;
 use crate::campaign::Selection;
+use crate::config::Config;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::forge::Forge;
@@ -10,7 +11,6 @@ use crate::generate::is_playable;
 use crate::jose::NumericDate;
 use crate::report::Stored;
 use crate::scenario::Scenario;
-use crate::waiver::Config;
 use crate::world::{Calendar, World};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};

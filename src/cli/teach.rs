@@ -1,8 +1,8 @@
 //! Commands that teach: `explain` and `list`.
 
-use super::alike::hint;
 use super::args::{ExplainArgs, Format, ListArgs, What};
 use super::validators::all;
+use crate::alike::hint;
 use crate::error::Error;
 use crate::generate::{Absent, Class, Interface, Site, absent, classes};
 use crate::judgement::Exit;

@@ -1,7 +1,7 @@
 //! Validators by name, and worlds by name or file.
 
-use super::alike::hint;
 use super::args::WorldArgs;
+use crate::alike::hint;
 use crate::clock;
 use crate::error::Error;
 use crate::finding::tame;

@@ -3,13 +3,13 @@
 use super::{Verdict, verdict};
 use crate::campaign::{ClassTally, Outcome, Plan, Progress, Selection, Stream, run};
 use crate::clock;
+use crate::config::Config;
 use crate::generate::{self, Class, Site};
 use crate::jose::NumericDate;
 use crate::judgement;
 use crate::policy::KeySource;
 use crate::rule::Severity;
 use crate::validator::{Maker, Validator};
-use crate::waiver::Config;
 use crate::world::{DEFAULT_SEED, World};
 use std::collections::BTreeSet;
 use std::io::Write as _;

@@ -1,8 +1,8 @@
 //! A whole fuzz target in one line.
 
 use super::fuzz::ScenarioTarget;
+use crate::config;
 use crate::validator::{Maker, Validator};
-use crate::waiver;
 use std::sync::Arc;
 
 impl ScenarioTarget {
@@ -12,8 +12,8 @@ impl ScenarioTarget {
     /// Where the waivers cannot be read.
     #[must_use]
     pub fn of(make: impl Fn() -> Box<dyn Validator> + Send + Sync + 'static, waivers: &str) -> Self {
-        let waivers = waiver::parse(waivers, waiver::FILE).unwrap_or_else(|error| panic!("{error}"));
-        ScenarioTarget::new(&[Arc::new(make) as Maker], waivers)
+        let config = config::parse(waivers, config::FILE).unwrap_or_else(|error| panic!("{error}"));
+        ScenarioTarget::new(&[Arc::new(make) as Maker], config.waivers)
     }
 }
 

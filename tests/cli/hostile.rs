@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use wrongkey::campaign::{Plan, Progress, Selection, Stream, run};
+use wrongkey::config::Config;
 use wrongkey::jose::{NumericDate, Token};
 use wrongkey::judgement::{Exit, judge};
 use wrongkey::policy::TrustPolicy;
 use wrongkey::report::{Control, Judged, Run, json, text};
 use wrongkey::rule::Severity;
 use wrongkey::validator::{Clock, Configured, Description, Fault, Identity, Maker, Validator, Verdict};
-use wrongkey::waiver::Config;
 use wrongkey::world::{DEFAULT_SEED, World};
 
 /// Clears the screen, sets the title, writes from right to left, and goes on for a megabyte.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use wrongkey::clock;
+use wrongkey::config::Config;
 use wrongkey::finding::Kind;
 use wrongkey::generate::Class;
 use wrongkey::jose::{NumericDate, Token};
@@ -18,7 +19,6 @@ use wrongkey::rule::{Rule, Severity};
 use wrongkey::validator::flawed::{self, Flaw};
 use wrongkey::validator::http::{Endpoint, Settings};
 use wrongkey::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
-use wrongkey::waiver::Config;
 
 /// A campaign at one site.
 fn plan(world: &str, party: &str, classes: impl Fn(&Class) -> bool + Send + Sync + 'static, jobs: usize) -> Plan {

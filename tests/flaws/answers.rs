@@ -18,7 +18,7 @@ use wrongkey::world::Calendar;
 /// Every way in which the command would not end clean.
 #[cfg(feature = "cli")]
 fn exits(outcome: &Outcome) -> Vec<wrongkey::judgement::Exit> {
-    use wrongkey::{judgement::judge, rule::Severity, waiver::Config};
+    use wrongkey::{config::Config, judgement::judge, rule::Severity};
     judge(outcome, &Config::default(), Severity::High, NOW).exits.into_iter().collect()
 }
 

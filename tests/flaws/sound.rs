@@ -29,7 +29,7 @@ fn comes_through_clean(maker: &Maker) {
     assert!(tally.classes_without_evidence().is_empty(), "{:?}", tally.classes_without_evidence());
     #[cfg(feature = "cli")]
     {
-        use wrongkey::{judgement::judge, rule::Severity, waiver::Config};
+        use wrongkey::{config::Config, judgement::judge, rule::Severity};
         let judgement = judge(&outcome, &Config::default(), Severity::Low, crate::common::NOW);
         assert!(judgement.exits.is_empty(), "{judgement:?}");
     }
@@ -49,7 +49,7 @@ fn the_validator_without_a_flaw_comes_through_clean() {
 #[test]
 fn what_is_found_in_the_sound_recipes_is_waived_with_a_reason_and_every_waiver_is_needed() {
     use wrongkey::judgement::{judge, stale};
-    use wrongkey::{clock, rule::Severity, waiver::Config};
+    use wrongkey::{clock, config::Config, rule::Severity};
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::find(None, root).unwrap();
     let mut used = std::collections::BTreeSet::new();

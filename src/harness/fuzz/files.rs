@@ -3,11 +3,11 @@
 //! again is the same.
 
 use super::{NOW, Played};
+use crate::config::{self, Config, Entry};
 use crate::error::Error;
 use crate::finding::tame;
 use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
-use crate::waiver;
 use crate::world::{Calendar, DEFAULT_SEED, Publication, World};
 
 /// What a file is called in errors.
@@ -107,11 +107,18 @@ fn policy_again(policy: &TrustPolicy) -> Result<(), Trouble> {
 }
 
 fn config(text: &str) -> Result<&'static str, Trouble> {
-    let read = |text: &str| waiver::parse(text, NAME).map_err(|error: Error| error.to_string());
-    let waivers = read(text).map_err(Trouble::Refused)?;
+    let read = |text: &str| config::parse(text, NAME).map_err(|error: Error| error.to_string());
+    let config = read(text).map_err(Trouble::Refused)?;
     let again = written(text).and_then(|text| read(&text));
-    same(Ok(&format!("{waivers:?}")), again.map(|waivers| format!("{waivers:?}")).as_ref())?;
+    same(Ok(&shown(&config)), again.map(|config| shown(&config)).as_ref())?;
     Ok("read, written and read again")
+}
+
+/// All that a configuration says, but for the lines and the order in which it says it.
+fn shown(config: &Config) -> String {
+    let mut validators: Vec<Entry> = config.validators.iter().map(|entry| Entry { line: 0, ..entry.clone() }).collect();
+    validators.sort_by(|one, other| one.name.cmp(&other.name));
+    format!("{validators:?} {:?}", config.waivers)
 }
 
 /// A world tells the same policies after it was written in another way, and each can be told over the wire.

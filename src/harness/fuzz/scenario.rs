@@ -3,6 +3,7 @@
 
 use super::{NOW, Played, makers, worlds};
 use crate::campaign::{Case, Examiner, Seen};
+use crate::config;
 use crate::error::Error;
 use crate::finding::{Kind, origin, tame};
 use crate::generate::{self, Atlas};
@@ -10,7 +11,7 @@ use crate::rule::Rule;
 use crate::scenario::Scenario;
 use crate::validator::recipe::recipes;
 use crate::validator::{Maker, reference};
-use crate::waiver::{self, Waiver, Wrong};
+use crate::waiver::{Waiver, Wrong};
 use crate::world::Calendar;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl ScenarioTarget {
         let Some(names) = names else {
             let recipes = recipes().into_iter().map(|recipe| (recipe.maker)());
             let makers: Vec<Maker> = std::iter::once(reference::maker()).chain(recipes).collect();
-            return Ok(ScenarioTarget::new(&makers, waiver::parse(waivers, waiver::FILE)?));
+            return Ok(ScenarioTarget::new(&makers, config::parse(waivers, config::FILE)?.waivers));
         };
         let makers: Vec<Maker> = makers(names)?.into_iter().map(|(_, maker)| maker).collect();
         Ok(ScenarioTarget::new(&makers, Vec::new()))

@@ -5,6 +5,7 @@
 //! which the corpus holds some. An accepted token is compared with these by what it decodes to.
 
 use super::{NOW, Played, makers, sound, worlds};
+use crate::config;
 use crate::error::Error;
 use crate::finding::tame;
 use crate::forge::{Forge, Move};
@@ -12,7 +13,7 @@ use crate::generate::{self, Site};
 use crate::jose::Token;
 use crate::policy::{Replay, TrustPolicy};
 use crate::validator::{Configured, Maker, Validator, Verdict};
-use crate::waiver::{self, Waiver, Wrong};
+use crate::waiver::{Waiver, Wrong};
 use crate::world::{Calendar, World};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -104,7 +105,7 @@ impl TokenTarget {
     /// # Errors
     /// Where they cannot be read.
     pub fn waiving(mut self, waivers: &str) -> Result<Self, Error> {
-        self.waivers = waiver::parse(waivers, waiver::FILE)?;
+        self.waivers = config::parse(waivers, config::FILE)?.waivers;
         Ok(self)
     }
 

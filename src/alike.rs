@@ -4,7 +4,7 @@
 const MOST: usize = 3;
 
 /// The known names that look like what was typed, likeliest first.
-pub(super) fn alike<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
+pub(crate) fn alike<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
     let typed = typed.to_ascii_lowercase();
     let bound = (typed.chars().count() / 3).max(1);
     let mut near: Vec<(usize, &str)> = known
@@ -21,23 +21,27 @@ pub(super) fn alike<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -
 }
 
 /// A clause that suggests names, or nothing: `; did you mean a, b?`
-pub(super) fn hint<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+pub(crate) fn hint<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let near = alike(typed, known);
     if near.is_empty() { String::new() } else { format!("; did you mean `{}`?", near.join("`, `")) }
 }
 
-/// How many characters have to be put in, taken out or changed (Levenshtein).
+/// How many characters have to be put in, taken out or changed, or neighbours to change places (Levenshtein, Damerau).
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, character) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
+    for (index, &character) in one.iter().enumerate() {
+        let mut next = vec![index + 1];
         for (column, &facing) in other.iter().enumerate() {
-            let change = diagonal + usize::from(facing != character);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(diagonal + 1).min(row[column] + 1);
+            let change = row[column] + usize::from(facing != character);
+            let mut least = change.min(row[column + 1] + 1).min(next[column] + 1);
+            if index > 0 && column > 0 && character == other[column - 1] && one[index - 1] == facing {
+                least = least.min(above[column - 1] + 1);
+            }
+            next.push(least);
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[other.len()]
 }
@@ -59,7 +63,9 @@ mod tests {
 
     #[test]
     fn distances_are_counted() {
-        for (one, other, steps) in [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
+        for (one, other, steps) in
+            [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "ba", 1), ("exce", "exec", 1)]
+        {
             assert_eq!(distance(one, other), steps);
             assert_eq!(distance(other, one), steps);
         }
