@@ -3,6 +3,7 @@
 mod args;
 mod choice;
 mod endpoint;
+mod processes;
 mod run;
 mod serve;
 mod single;
@@ -15,6 +16,7 @@ mod world;
 use crate::error::Error;
 use crate::finding::tame;
 use crate::judgement::Exit;
+use crate::validator::program::end_all;
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use args::{Cli, Color, Command};
@@ -58,6 +60,8 @@ pub fn main() -> ExitCode {
         say("error", AnsiColor::Red, "this is a bug of wrongkey's own; please report it with the lines above");
         Exit::Bug
     });
+    // What was started for us ends with us.
+    end_all();
     ExitCode::from(exit.code())
 }
 

@@ -24,7 +24,7 @@
 //! - [`issuers`]: discovery documents and JWK Sets of a world, as files and over loopback HTTP(S), and a log of who fetched what
 //! - [`provenance`]: what was written and who signed what
 //! - [`forge`]: from a scenario to tokens and their provenance
-//! - [`validator`]: the trait, a strict reference, recipes over real crates, flawed ones
+//! - [`validator`]: the trait, a strict reference, recipes over real crates, flawed ones, processes in any language
 //! - [`rule`]: the requirements with their sources
 //! - [`oracle`]: what is lawful to answer
 //! - [`twin`]: what shows why a token was rejected

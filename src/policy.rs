@@ -2,7 +2,7 @@
 //!
 //! An absent member means "not asked"; an empty list means "none". The JSON form is the `policy` object of protocol version 1.
 
-use crate::jose::{Jwk, JwkSet, Material, Serialization};
+use crate::jose::{Jwk, JwkSet, Material, Serialization, encode_base64, encode_base64url};
 use serde::{Deserialize, Serialize};
 
 /// Where a relying party's keys come from; exactly the members that belong to it are filled.
@@ -165,6 +165,27 @@ pub fn tenant_in<'n>(template: &str, name: &'n str) -> Option<&'n str> {
         && segment != ".."
         && segment != TENANT_PLACE;
     well_formed.then_some(segment)
+}
+
+/// The forms in which a secret is looked for where it must not be: as it is, in hex and in base64. Of one with less than
+/// eight octets there are none: it stands anywhere by chance.
+#[must_use]
+pub fn secret_forms(secret: &[u8]) -> Vec<Vec<u8>> {
+    if secret.len() < 8 {
+        return Vec::new();
+    }
+    let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+    let plain = encode_base64(secret).trim_end_matches('=').as_bytes().to_vec();
+    let mut forms = vec![
+        secret.to_vec(),
+        hex.to_uppercase().into_bytes(),
+        hex.into_bytes(),
+        encode_base64url(secret).into(),
+        plain,
+    ];
+    forms.sort();
+    forms.dedup();
+    forms
 }
 
 impl TrustedIssuer {

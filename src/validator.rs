@@ -6,6 +6,10 @@
 pub mod flawed;
 #[cfg(feature = "remote")]
 pub mod http;
+#[cfg(feature = "remote")]
+pub mod process;
+#[cfg(feature = "remote")]
+pub mod program;
 pub mod recipe;
 pub mod reference;
 
@@ -113,6 +117,9 @@ pub enum Fault {
     /// It broke off in its own words.
     #[error("it gave no answer: {0}")]
     Broken(String),
+    /// It printed a secret of its own policy beside its answer, which is left out here.
+    #[error("it printed a secret of its own policy")]
+    Leak,
     /// It is gone and does not come back: nothing further is shown to it.
     #[error("it is gone: {0}")]
     Gone(String),

@@ -370,6 +370,7 @@ impl Examiner {
         let (verdict, held) = self.ask(held, &presented.token, presented.at);
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
+            Err(Fault::Leak) => Seen::Wrong { kind: Kind::Leak, answer: Fault::Leak.to_string(), twin: None },
             Err(fault) => Seen::Fault(fault),
             Ok(verdict) => match policy.and_then(|policy| self.leaks.in_answer(policy, &verdict)) {
                 Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },

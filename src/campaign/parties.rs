@@ -1,8 +1,8 @@
 //! Who signed a token and whom it claims, by the world's aliases; and what an answer gives away.
 
 use crate::finding::{Relation, tame};
-use crate::jose::{Json, Material, encode_base64, encode_base64url, last};
-use crate::policy::{TrustPolicy, tenant_in};
+use crate::jose::{Json, Material, last};
+use crate::policy::{TrustPolicy, secret_forms, tenant_in};
 use crate::provenance::{Presented, Provenance};
 use crate::validator::Verdict;
 use crate::world::World;
@@ -76,7 +76,7 @@ pub(super) struct Leaks {
 impl Leaks {
     /// The answer, where it holds a secret of the policy: as it is, in hex or in base64. The secret itself is left out.
     pub(super) fn in_answer(&mut self, policy: &TrustPolicy, verdict: &Verdict) -> Option<String> {
-        let mut secrets = policy.secret_octets().filter(|secret| secret.len() >= 8).peekable();
+        let mut secrets = policy.secret_octets().peekable();
         secrets.peek()?;
         let described;
         let text = match verdict {
@@ -88,20 +88,13 @@ impl Leaks {
         };
         let mut gives_away = |secret: &[u8]| {
             if !self.forms.contains_key(secret) {
-                self.forms.insert(secret.to_vec(), forms(secret));
+                let forms = secret_forms(secret);
+                let finders = forms.iter().map(|form| Finder::new(form).into_owned());
+                self.forms.insert(secret.to_vec(), finders.collect());
             }
             self.forms[secret].iter().any(|form| form.find(text.as_bytes()).is_some())
         };
         let leaked = secrets.any(&mut gives_away);
         leaked.then(|| "an answer with a secret of its own policy in it (left out here)".to_owned())
     }
-}
-
-fn forms(secret: &[u8]) -> Vec<Finder<'static>> {
-    let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
-    let upper = hex.to_uppercase();
-    let (url, plain) = (encode_base64url(secret), encode_base64(secret));
-    let plain = plain.trim_end_matches('=');
-    let forms = [secret, hex.as_bytes(), upper.as_bytes(), url.as_bytes(), plain.as_bytes()];
-    forms.map(|form| Finder::new(form).into_owned()).into()
 }

@@ -38,6 +38,7 @@ const RUN: &str = "How it runs";
 const RESULT: &str = "What counts";
 const OUTPUT: &str = "What is written";
 const ENDPOINT: &str = "An HTTP endpoint as validator";
+const PROCESS: &str = "A process as validator";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -199,6 +200,14 @@ pub(super) struct EndpointArgs {
     pub(super) connections: Option<u16>,
 }
 
+/// Validators in other processes.
+#[derive(Debug, Args)]
+pub(super) struct ProcessArgs {
+    /// A program that speaks the protocol of adapters/README.md, with its arguments; repeatable. No shell is in between
+    #[arg(long, value_name = "'CMD ARGS'", help_heading = PROCESS)]
+    pub(super) exec: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
     #[command(flatten)]
@@ -232,6 +241,8 @@ pub(super) struct RunArgs {
     pub(super) names: Vec<String>,
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
     /// A relying party; repeatable [default: all]; an endpoint is one
@@ -298,6 +309,11 @@ pub(super) struct ReproduceArgs {
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
     #[command(flatten)]
+    pub(super) process: ProcessArgs,
+    /// Show every line that is exchanged with a process, on standard error
+    #[arg(long, help_heading = PROCESS)]
+    pub(super) trace: bool,
+    #[command(flatten)]
     pub(super) world: WorldArgs,
     /// Longest wait for one answer
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
@@ -309,10 +325,12 @@ pub(super) struct ShrinkArgs {
     /// A finding or a scenario
     pub(super) file: PathBuf,
     /// The validator
-    #[arg(value_name = "NAME", required_unless_present = "url")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["url", "exec"])]
     pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
     /// Longest wait for one answer

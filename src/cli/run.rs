@@ -15,6 +15,7 @@ use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
 use crate::scenario::Scenario;
+use crate::validator::program::end_all;
 use crate::validator::recipe::recipes;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let (control, mut subjects) = subjects(args)?;
     let endpoint = args.endpoint.validator(|| only_site(&mut selection, &worlds), args.timeout, clock::now())?;
     subjects.extend(endpoint);
+    subjects.extend(args.process.validators(args.timeout, false)?);
     let now = time(&args.world, subjects.iter().chain(&control))?;
     for path in &args.reports {
         check_report(path)?;
@@ -180,7 +182,7 @@ fn exhaustive(args: &RunArgs, worlds: &[Arc<World>], selection: &Selection) -> E
 
 /// The sensitivity control, where no validator is named, and the validators.
 fn subjects(args: &RunArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
-    if args.names.is_empty() && args.endpoint.url.is_none() {
+    if args.names.is_empty() && args.endpoint.url.is_none() && !args.process.any() {
         let sound = recipes().into_iter().filter(|recipe| recipe.sound);
         let subjects = sound.map(|recipe| named(recipe.name)).collect::<Result<_, _>>()?;
         return Ok((Some(named(CONTROL)?), subjects));
@@ -267,6 +269,7 @@ fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {
     let handler = move || {
         // The second time nobody wants to wait.
         if progress.stop.swap(true, Ordering::AcqRel) {
+            end_all();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     };

@@ -57,12 +57,13 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     let worlds = worlds_for(&args.world, &loaded)?;
     let endpoint = args.endpoint.validator(|| site_of(&loaded.scenario, &worlds), args.timeout, crate::clock::now())?;
     let mut subjects = match (&args.names[..], &loaded.finding) {
-        ([], _) if endpoint.is_some() => Vec::new(),
+        ([], _) if endpoint.is_some() || args.process.any() => Vec::new(),
         ([], Some(finding)) => vec![named(&finding.validator)?],
         ([], None) => all().into_iter().filter(|validator| validator.sort != "flawed").collect(),
         (names, _) => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
     };
     subjects.extend(endpoint);
+    subjects.extend(args.process.validators(args.timeout, args.trace)?);
     let now = time(&args.world, &subjects)?;
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;
@@ -168,13 +169,19 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
     let worlds = worlds_for(&args.world, &loaded)?;
-    let endpoint = args.endpoint.validator(|| site_of(&loaded.scenario, &worlds), args.timeout, crate::clock::now())?;
-    let subject = match (&args.name, endpoint) {
-        (Some(_), Some(_)) => return Err(Error::Usage("shrink takes one validator: a name, or --url".to_owned())),
-        (Some(name), None) => named(name)?,
-        (None, endpoint) => endpoint.ok_or_else(|| Error::Usage("shrink takes a validator".to_owned()))?,
+    let mut subjects = args.process.validators(args.timeout, false)?;
+    subjects.extend(args.endpoint.validator(
+        || site_of(&loaded.scenario, &worlds),
+        args.timeout,
+        crate::clock::now(),
+    )?);
+    if let Some(name) = &args.name {
+        subjects.push(named(name)?);
+    }
+    let [subject] = &subjects[..] else {
+        return Err(Error::Usage("shrink takes one validator: a name, --url or one --exec".to_owned()));
     };
-    let now = time(&args.world, [&subject])?;
+    let now = time(&args.world, [subject])?;
     if let Some(ready) = &subject.ready {
         ready()?;
     }

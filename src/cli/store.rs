@@ -58,8 +58,9 @@ impl Store {
     pub(super) fn keep(&mut self, findings: &mut [Finding], of: &Named) {
         for finding in findings {
             if let Some(again) = &of.again {
-                finding.reproduce =
-                    finding.reproduce.replacen(&format!(" {}", finding.validator), &format!(" {again}"), 1);
+                // The name of the file begins with the validator's as well.
+                let named = format!(".json {}", finding.validator);
+                finding.reproduce = finding.reproduce.replacen(&named, &format!(".json {again}"), 1);
             }
             if let Err(error) = self.write(finding) {
                 self.failed.get_or_insert(error);

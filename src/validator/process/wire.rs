@@ -1,0 +1,296 @@
+//! The lines of protocol version 1: what is written, and what is made of what is read.
+
+use crate::jose::{NumericDate, Token, encode_base64};
+use crate::policy::{KeySource, TrustPolicy};
+use crate::validator::{Clock, Configured, Description, Identity, Verdict};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// The version of the protocol.
+pub(super) const PROTOCOL: u64 = 1;
+
+/// Lines beyond this many octets go only to an adapter with the feature `large`, and none is read that is longer.
+pub(super) const MAX_LINE: usize = 1 << 20;
+
+/// Compact JSON in which every character beyond ASCII is escaped.
+struct Ascii;
+
+impl serde_json::ser::Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|character: char| !character.is_ascii()) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let mut units = [0; 2];
+            let character = rest[at..].chars().next().unwrap_or_default();
+            for unit in character.encode_utf16(&mut units) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Puts a value behind what is there.
+fn push(line: &mut Vec<u8>, value: &impl Serialize) {
+    // Only maps with non-text keys or failing writers make serde_json fail: there are none here.
+    let _ = value.serialize(&mut serde_json::Serializer::with_formatter(line, Ascii));
+}
+
+/// The first line.
+pub(super) fn hello() -> Vec<u8> {
+    format!("{{\"hello\":{{\"protocol\":{PROTOCOL},\"harness\":\"wrongkey {}\"}}}}\n", env!("CARGO_PKG_VERSION")).into()
+}
+
+/// A policy as it is sent.
+pub(super) fn policy(policy: &TrustPolicy) -> Vec<u8> {
+    let mut text = Vec::new();
+    push(&mut text, policy);
+    text
+}
+
+/// A line that hands over a policy.
+pub(super) fn configure(id: u64, fresh: bool, policy: &[u8]) -> Vec<u8> {
+    let mut line = format!("{{\"configure\":{{\"id\":{id},\"fresh\":{fresh},\"policy\":").into_bytes();
+    line.extend_from_slice(policy);
+    line.extend_from_slice(b"}}\n");
+    line
+}
+
+/// A line that asks for a verdict, put behind those that are there.
+pub(super) fn validate(lines: &mut Vec<u8>, id: u64, token: &Token, now: NumericDate) {
+    let _ = write!(lines, "{{\"validate\":{{\"id\":{id},");
+    match token.as_str() {
+        Some(text) => {
+            lines.extend_from_slice(b"\"token\":");
+            push(lines, &text);
+        }
+        None => {
+            lines.extend_from_slice(b"\"token_b64\":");
+            push(lines, &encode_base64(token.as_bytes()));
+        }
+    }
+    let _ = write!(lines, ",\"now\":{now}}}}}");
+    lines.push(b'\n');
+}
+
+/// What an adapter says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Hello {
+    pub(super) description: Description,
+    /// Whether it takes lines beyond [`MAX_LINE`].
+    pub(super) large: bool,
+}
+
+/// Reads the first line of an adapter.
+///
+/// # Errors
+/// Where it is none, in words that follow the program's name.
+pub(super) fn read_hello(line: &[u8], window: usize) -> Result<Hello, String> {
+    let shown = || String::from_utf8_lossy(&line[..line.len().min(200)]).trim_end().to_owned();
+    let value: Value = serde_json::from_slice(line).map_err(|_| {
+        format!("printed {:?} where its hello should be: nothing but the protocol belongs on standard output", shown())
+    })?;
+    let Some(hello) = value.get("hello") else {
+        return Err(format!("answered the hello with {:?}: wanted is a line with the member `hello`", shown()));
+    };
+    let wrong =
+        |member: &str, wanted: &str| format!("says hello with a `{member}` that is not {wanted}: {:?}", shown());
+    match hello.get("protocol").and_then(Value::as_u64) {
+        Some(PROTOCOL) => {}
+        Some(other) => return Err(format!("speaks protocol version {other}: this wrongkey speaks {PROTOCOL}")),
+        None => return Err(wrong("protocol", "a number")),
+    }
+    let text = |member: &str| match hello.get(member) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        _ => Err(wrong(member, "a text")),
+    };
+    let list = |member: &str| match hello.get(member) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            Ok(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Some(_) => Err(wrong(member, "a list of texts")),
+    };
+    let clock = match hello.get("clock").and_then(Value::as_str) {
+        Some("settable") => Clock::Settable,
+        Some("system") => Clock::System,
+        _ => return Err(wrong("clock", "`settable` or `system`")),
+    };
+    let mut description = Description::new(text("name")?, text("version")?, clock);
+    let features: Vec<String> = list("features")?;
+    let has = |name: &str| features.iter().any(|feature| feature == name);
+    description.live_update = has("live-update");
+    description.issuer_templates = has("issuer-templates");
+    let sources = [KeySource::PerIssuer, KeySource::Converged, KeySource::Fetched];
+    let named = list("key_sources")?;
+    description.key_sources =
+        sources.into_iter().filter(|source| named.iter().any(|name| name == source.name())).collect();
+    if description.key_sources.is_empty() {
+        return Err(wrong("key_sources", "a list with `per-issuer`, `converged` or `fetched` in it"));
+    }
+    description.algorithms = list("algorithms")?.into_iter().collect();
+    description.at_once = window;
+    description.keeps_time = true;
+    Ok(Hello { description, large: has("large") })
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) id: u64,
+    pub(super) says: Says,
+}
+
+/// What an answer says.
+#[derive(Debug, PartialEq)]
+pub(super) enum Says {
+    Configured(Configured),
+    /// The policy is in error, for this reason.
+    NotConfigured(String),
+    Verdict(Verdict),
+    /// It has an id and says nothing that the protocol knows.
+    Nonsense,
+}
+
+/// Members that belong to the protocol. Any other is passed over.
+#[derive(Deserialize)]
+struct Wire {
+    id: Option<u64>,
+    #[serde(default, deserialize_with = "there")]
+    ok: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    skip: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    error: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    accept: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    reject: Option<Value>,
+}
+
+/// `null` is something, and not the same as nothing.
+fn there<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+/// Reads a line; `None` where it is no answer at all.
+pub(super) fn read_answer(line: &[u8], to_configure: bool) -> Option<Answer> {
+    let wire: Wire = serde_json::from_slice(line).ok()?;
+    let id = wire.id?;
+    let text = |value: Value| value.as_str().map(str::to_owned);
+    let says = if to_configure {
+        match (wire.ok, wire.skip, wire.error) {
+            (Some(Value::Bool(true)), None, None) => Some(Says::Configured(Configured::Ready)),
+            (None, Some(reason), None) => text(reason).map(|reason| Says::Configured(Configured::Skip(reason))),
+            (None, None, Some(why)) => text(why).map(Says::NotConfigured),
+            _ => None,
+        }
+    } else {
+        match (wire.accept, wire.reject, wire.skip) {
+            (Some(accept), None, None) => accepted(&accept).map(Says::Verdict),
+            (None, Some(reason), None) => text(reason).map(|reason| Says::Verdict(Verdict::Reject(reason))),
+            (None, None, Some(reason)) => text(reason).map(|reason| Says::Verdict(Verdict::Skip(reason))),
+            _ => None,
+        }
+    };
+    Some(Answer { id, says: says.unwrap_or(Says::Nonsense) })
+}
+
+/// The verdict in an `accept`. A member of the wrong JSON type is somebody whom no token can name.
+fn accepted(accept: &Value) -> Option<Verdict> {
+    if *accept == Value::Bool(true) {
+        return Some(Verdict::Accept { identity: None, key: None });
+    }
+    let members = accept.as_object()?;
+    let text = |name: &str| match members.get(name) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => Some(format!("{other} (no text)")),
+    };
+    let identity = Identity { iss: text("iss"), sub: text("sub"), tenant: text("tid") };
+    Some(Verdict::Accept { identity: Some(identity), key: text("key") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_ascii_on_one_line() {
+        let mut lines = Vec::new();
+        validate(&mut lines, 3, &Token::new("a\u{e9}\u{1f511}\n\u{2028}\"b"), NumericDate(7));
+        let text = String::from_utf8(lines).unwrap();
+        assert!(text.is_ascii() && text.ends_with('\n') && text.lines().count() == 1, "{text}");
+        assert_eq!(text, "{\"validate\":{\"id\":3,\"token\":\"a\\u00e9\\ud83d\\udd11\\n\\u2028\\\"b\",\"now\":7}}\n");
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["validate"]["token"], "a\u{e9}\u{1f511}\n\u{2028}\"b");
+        let mut lines = Vec::new();
+        validate(&mut lines, 4, &Token::new([0xff, 0x2e]), NumericDate(-1));
+        assert_eq!(lines, b"{\"validate\":{\"id\":4,\"token_b64\":\"/y4=\",\"now\":-1}}\n");
+    }
+
+    #[test]
+    fn answers_are_read_as_the_protocol_has_them() {
+        let reads = |text: &str, to_configure| read_answer(text.as_bytes(), to_configure).map(|a| (a.id, a.says));
+        let ready = Says::Configured(Configured::Ready);
+        assert_eq!(reads(r#"{"id":1,"ok":true,"key_texts":[],"x":{}}"#, true), Some((1, ready)));
+        let skip = Says::Configured(Configured::Skip("no".to_owned()));
+        assert_eq!(reads(r#"{"id":1,"skip":"no"}"#, true), Some((1, skip)));
+        assert_eq!(reads(r#"{"id":1,"error":"no"}"#, true), Some((1, Says::NotConfigured("no".to_owned()))));
+        for nonsense in
+            [r#"{"id":1}"#, r#"{"id":1,"ok":false}"#, r#"{"id":1,"ok":true,"skip":"x"}"#, r#"{"id":1,"skip":1}"#]
+        {
+            assert_eq!(reads(nonsense, true), Some((1, Says::Nonsense)), "{nonsense}");
+        }
+        let accept = |identity| Says::Verdict(Verdict::Accept { identity, key: None });
+        assert_eq!(reads(r#"{"id":2,"accept":true}"#, false), Some((2, accept(None))));
+        let somebody = Identity { iss: Some("i".to_owned()), sub: Some("7 (no text)".to_owned()), tenant: None };
+        assert_eq!(
+            reads(r#"{"id":2,"accept":{"iss":"i","sub":7,"tid":null}}"#, false),
+            Some((2, accept(Some(somebody))))
+        );
+        assert_eq!(reads(r#"{"id":2,"reject":""}"#, false), Some((2, Says::Verdict(Verdict::Reject(String::new())))));
+        for nonsense in [
+            r#"{"id":2}"#,
+            r#"{"id":2,"accept":false}"#,
+            r#"{"id":2,"accept":null}"#,
+            r#"{"id":2,"reject":null}"#,
+            r#"{"id":2,"accept":true,"reject":"x"}"#,
+            r#"{"id":2,"ok":true}"#,
+        ] {
+            assert_eq!(reads(nonsense, false), Some((2, Says::Nonsense)), "{nonsense}");
+        }
+        for garbage in
+            ["", "hello", "[]", "{}", r#"{"id":-1,"ok":true}"#, r#"{"id":1.5}"#, r#"{"id":"1"}"#, r#"{"id":1,"id":2}"#]
+        {
+            assert_eq!(reads(garbage, false), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_hello_says_what_an_adapter_can() {
+        let whole = r#"{"hello":{"protocol":1,"name":"n","version":"1","clock":"system","key_sources":["per-issuer","x"],
+            "features":["live-update","large","y"],"algorithms":["ES256"],"z":1}}"#;
+        let hello = read_hello(whole.as_bytes(), 8).unwrap();
+        assert!(hello.large && hello.description.live_update && !hello.description.issuer_templates);
+        assert_eq!(hello.description.key_sources, [KeySource::PerIssuer].into());
+        assert_eq!(hello.description.algorithms, ["ES256".to_owned()].into());
+        assert_eq!((hello.description.clock, hello.description.at_once), (Clock::System, 8));
+        for (from, to, why) in [
+            ("\"protocol\":1", "\"protocol\":2", "speaks protocol version 2"),
+            ("\"protocol\":1", "\"protocol\":\"1\"", "`protocol`"),
+            ("\"name\":\"n\"", "\"name\":\"\"", "`name`"),
+            ("\"system\"", "\"sundial\"", "`clock`"),
+            ("[\"per-issuer\",\"x\"]", "[\"x\"]", "`key_sources`"),
+            ("[\"ES256\"]", "[256]", "`algorithms`"),
+            ("{\"hello\"", "{\"hallo\"", "member `hello`"),
+            ("{\"hello\"", "Welcome!", "where its hello should be"),
+        ] {
+            let wrong = whole.replace(from, to);
+            let error = read_hello(wrong.as_bytes(), 8).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A program of somebody else's: what it is made from, and its processes, none of which outlives us.
+//!
+//! Each runs in a process group of its own, without a shell, so that what it starts ends with it.
+
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many requests may be in flight, unless somebody says otherwise.
+pub const WINDOW: usize = 64;
+/// How long a program has for its start and for each policy, unless somebody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a validator in another process is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The program's name, looked for in `PATH`, or its path.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What is added to the environment.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs; ours where nothing is said.
+    pub cwd: Option<PathBuf>,
+    /// How long it has for one token.
+    pub timeout: Duration,
+    /// How long it has for its start and for each policy.
+    pub patience: Duration,
+    /// How many requests may be in flight.
+    pub window: usize,
+}
+
+impl Program {
+    /// A command line, split as a shell splits it and run without one.
+    ///
+    /// # Errors
+    /// Where a quote is not closed, or nothing is named.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        let words = shell_words::split(line).map_err(|_| format!("{line:?}: a quote is not closed"))?;
+        let mut words = words.into_iter();
+        let command = words.next().filter(|command| !command.is_empty());
+        let command = command.ok_or_else(|| "it names no program: say which, as 'python3 adapter.py'".to_owned())?;
+        Ok(Program {
+            command,
+            args: words.collect(),
+            env: BTreeMap::new(),
+            cwd: None,
+            timeout: Duration::from_secs(5),
+            patience: PATIENCE,
+            window: WINDOW,
+        })
+    }
+}
+
+/// Why a program does not start, or is no adapter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot be run at all.
+    #[error("cannot run `{command}`: {why}")]
+    NotRun {
+        /// The program.
+        command: String,
+        /// Why, and what would help.
+        why: String,
+    },
+    /// It runs, and does not say what it should.
+    #[error("`{command}` {why}")]
+    NoHello {
+        /// The program.
+        command: String,
+        /// What it did instead.
+        why: String,
+    },
+}
+
+/// The pipes of a process.
+pub(super) struct Pipes {
+    pub(super) input: ChildStdin,
+    pub(super) output: ChildStdout,
+    pub(super) errors: ChildStderr,
+}
+
+type Child = Arc<Mutex<Option<Box<dyn ChildWrapper>>>>;
+
+/// A process and what it has started; all of it ends with this.
+pub(super) struct Group {
+    number: u64,
+    child: Child,
+}
+
+/// Every process group that has not been ended yet.
+static LIVE: Mutex<Live> = Mutex::new(Live { over: false, next: 0, children: BTreeMap::new() });
+
+struct Live {
+    /// Nothing is started any more.
+    over: bool,
+    next: u64,
+    children: BTreeMap<u64, Child>,
+}
+
+/// Ends every process that is still there, and lets none be started any more: for the end of our own.
+pub fn end_all() {
+    let children: Vec<Child> = {
+        let mut live = lock(&LIVE);
+        live.over = true;
+        std::mem::take(&mut live.children).into_values().collect()
+    };
+    for child in children {
+        finish(&child, Duration::ZERO);
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Group {
+    /// Starts a program with these arguments.
+    ///
+    /// # Errors
+    /// Where there is no such program, or it may not be run.
+    pub(super) fn start(program: &Program, args: &[String]) -> Result<(Group, Pipes), StartError> {
+        let not_run = |why: String| StartError::NotRun { command: program.command.clone(), why };
+        if let Some(cwd) = program.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
+            return Err(not_run(format!("its working directory {} is no folder", cwd.display())));
+        }
+        let mut wrapped = CommandWrap::with_new(&program.command, |command| {
+            command.args(args).envs(&program.env);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            if let Some(cwd) = &program.cwd {
+                command.current_dir(cwd);
+            }
+        });
+        #[cfg(unix)]
+        wrapped.wrap(ProcessGroup::leader());
+        let mut live = lock(&LIVE);
+        if live.over {
+            return Err(not_run("the run is over".to_owned()));
+        }
+        let mut child = wrapped.spawn().map_err(|error| {
+            not_run(match error.kind() {
+                std::io::ErrorKind::NotFound => "there is no such program: give its path, or a name in PATH".to_owned(),
+                std::io::ErrorKind::PermissionDenied => "it is not executable: `chmod +x` makes it so".to_owned(),
+                _ => error.to_string(),
+            })
+        })?;
+        let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let number = live.next;
+        live.next += 1;
+        let child: Child = Arc::new(Mutex::new(Some(child)));
+        live.children.insert(number, Arc::clone(&child));
+        let group = Group { number, child };
+        match pipes {
+            (Some(input), Some(output), Some(errors)) => Ok((group, Pipes { input, output, errors })),
+            _ => Err(not_run("its pipes cannot be had".to_owned())),
+        }
+    }
+
+    /// Waits so long for its end, and ends it and all that it started. Says how it ended, where that was its own doing.
+    pub(super) fn end(&self, grace: Duration) -> Option<ExitStatus> {
+        lock(&LIVE).children.remove(&self.number);
+        finish(&self.child, grace)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+/// How often an end is looked for.
+const LOOK: Duration = Duration::from_millis(2);
+
+fn finish(child: &Child, grace: Duration) -> Option<ExitStatus> {
+    let mut child = lock(child).take()?;
+    let mut status = None;
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Ok(Some(ended)) = child.try_wait() {
+            status = Some(ended);
+            break;
+        }
+        if waited >= grace {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        waited += LOOK;
+    }
+    // What it started is in its group and may be there still; where nothing is left there is nobody to tell.
+    let _ = child.start_kill();
+    let _ = child.wait();
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_split_like_a_shell_would() {
+        let program = Program::parse(r#"./a 'b c' "d \"e\"" f\ g $HOME | h"#).unwrap();
+        assert_eq!(program.command, "./a");
+        assert_eq!(program.args, ["b c", r#"d "e""#, "f g", "$HOME", "|", "h"]);
+        for wrong in ["", "   ", "''", "a 'b"] {
+            assert!(Program::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_says_why() {
+        let start = |line: &str, cwd: Option<&str>| {
+            let program = Program { cwd: cwd.map(PathBuf::from), ..Program::parse(line).unwrap() };
+            Group::start(&program, &program.args).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(start("wrongkey-no-such-program", None).contains("there is no such program"));
+        assert!(start("/etc/passwd", None).contains("it is not executable"));
+        assert!(start("true", Some("/no/such/folder")).contains("is no folder"));
+        assert_eq!(start("true", None), "");
+    }
+
+    #[test]
+    fn how_it_ended_is_known_where_it_ended_itself() {
+        let program = Program::parse("sh -c 'exit 7'").unwrap();
+        let (group, _pipes) = Group::start(&program, &program.args).unwrap();
+        assert_eq!(group.end(Duration::from_secs(20)).and_then(|status| status.code()), Some(7));
+        let program = Program::parse("sleep 1000").unwrap();
+        let (group, _pipes) = Group::start(&program, &program.args).unwrap();
+        assert_eq!(group.end(Duration::ZERO), None);
+    }
+}
