@@ -72,9 +72,9 @@ impl Adapter {
             };
             let Some(answer) = self.answer(&request) else { continue };
             if self.is("reversed") && request.get("validate").is_some() {
-                held.push(answer)
+                held.push(answer);
             } else {
-                say(&answer)
+                say(&answer);
             }
             self.after(&request);
         }

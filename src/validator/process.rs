@@ -70,8 +70,8 @@ impl Adapter {
     /// Where there is no process any more.
     pub fn disturb(&self, line: &str) -> Result<(), Fault> {
         let lane = self.fleet.lane();
-        let disturbed = lock(&lane).disturb(&self.fleet, format!("{line}\n").as_bytes());
-        disturbed
+
+        lock(&lane).disturb(&self.fleet, format!("{line}\n").as_bytes())
     }
 }
 
@@ -132,8 +132,8 @@ impl Validator for Remote {
             return tokens.iter().map(|_| Err(Fault::Broken(why.clone()))).collect();
         }
         let lane = self.fleet.lane();
-        let answers = lock(&lane).ask(&self.fleet, &mut self.object, tokens);
-        answers
+
+        lock(&lane).ask(&self.fleet, &mut self.object, tokens)
     }
 
     fn cannot_carry(&self, token: &Token) -> Option<String> {
@@ -147,8 +147,8 @@ impl Validator for Remote {
 
     fn mishaps(&mut self) -> Vec<Fault> {
         let lane = self.fleet.lane();
-        let mishaps = std::mem::take(&mut lock(&lane).mishaps);
-        mishaps
+
+        std::mem::take(&mut lock(&lane).mishaps)
     }
 }
 

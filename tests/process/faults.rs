@@ -129,7 +129,7 @@ fn one_that_does_not_come_back_is_gone() {
     answers.extend(words(&validator.validate_all(&tokens[3..])));
     assert_eq!(answers[..3], ["accept", "accept", "reject"]);
     assert!(answers[3..].iter().all(|answer| answer.contains("it does not start any more")), "{answers:?}");
-    assert!(matches!(adapter.validator().configure(&policy("two-issuers", "api")), Ok(_)), "that answer is known");
+    assert!(adapter.validator().configure(&policy("two-issuers", "api")).is_ok(), "that answer is known");
     assert!(matches!(validator.validate(&tokens[0].0, tokens[0].1), Err(Fault::Gone(_))));
 }
 

@@ -109,7 +109,7 @@ impl Lane {
                 }
                 Err(trouble) => {
                     let hung = matches!(trouble.kind, Sort::Silent(_));
-                    let fault = self.end(fleet, trouble);
+                    let fault = self.end(fleet, &trouble);
                     // The second time it is the policy's doing.
                     if hung || first.is_some() {
                         return Err(fault);
@@ -186,15 +186,15 @@ impl Lane {
             let alone = was_unused && in_flight.len() == 1 && asked.answers.len() - asked.open().len() == answered;
             let guilty = trouble.about.or_else(|| in_flight.first().copied().filter(|_| alone));
             let recent = self.recent_words();
-            let fault = self.end(fleet, trouble);
+            let fault = self.end(fleet, &trouble);
             suspects.extend(in_flight);
             match guilty {
                 Some(index) => {
                     asked.answers[index] = Some(Err(fault));
                     cause = None;
                 }
-                None if suspects.is_empty() => self.mishaps.push(with_recent(fault, &recent)),
-                None => cause = Some(with_recent(fault, &recent)),
+                None if suspects.is_empty() => self.mishaps.push(with_recent(&fault, &recent)),
+                None => cause = Some(with_recent(&fault, &recent)),
             }
             let mut seen = std::collections::BTreeSet::new();
             suspects.retain(|&index| asked.answers[index].is_none() && seen.insert(index));
@@ -356,7 +356,7 @@ impl Lane {
     }
 
     /// Ends the process after trouble, and says what happened.
-    fn end(&mut self, fleet: &Fleet, trouble: Trouble) -> Fault {
+    fn end(&mut self, fleet: &Fleet, trouble: &Trouble) -> Fault {
         self.failures += 1;
         self.at_work = None;
         let ended = self.process.take().map(|process| process.end(trouble.kind == Sort::Closed));
@@ -430,7 +430,7 @@ fn unanswered() -> Fault {
     Fault::Broken("it was not asked".to_owned())
 }
 
-fn with_recent(fault: Fault, recent: &str) -> Fault {
+fn with_recent(fault: &Fault, recent: &str) -> Fault {
     Fault::Broken(format!("{fault}; the lines before: {recent}"))
 }
 
