@@ -385,18 +385,24 @@ impl Examiner {
         let expectation = &case.expectation;
         match verdict {
             Verdict::Skip(reason) => {
-                if self.may_skip(policy, provenance) {
+                if self.lacks_algorithm(policy, provenance).is_some() {
                     Seen::Skipped(tame(reason, MAX_ANSWER))
                 } else {
                     let reason = tame(reason, MAX_ANSWER);
                     Seen::Fault(Fault::Broken(format!("it skipped a token that it said it can judge: {reason}")))
                 }
             }
-            Verdict::Reject(reason) => match (expectation.acceptable().is_some(), expectation.rejectable()) {
-                (false, _) => Seen::Rejected(Evidence::NoTwin),
-                (true, true) => Seen::Open { accepted: false },
-                (true, false) => wrong(Kind::FalseReject, format!("reject: {}", tame(reason, MAX_ANSWER))),
-            },
+            Verdict::Reject(reason) => {
+                // Not everybody can say that it skips.
+                if let Some(alg) = self.lacks_algorithm(policy, provenance) {
+                    return Seen::Skipped(format!("{alg} is not among its algorithms"));
+                }
+                match (expectation.acceptable().is_some(), expectation.rejectable()) {
+                    (false, _) => Seen::Rejected(Evidence::NoTwin),
+                    (true, true) => Seen::Open { accepted: false },
+                    (true, false) => wrong(Kind::FalseReject, format!("reject: {}", tame(reason, MAX_ANSWER))),
+                }
+            }
             Verdict::Accept { identity, key } => {
                 let Some(signed) = expectation.acceptable() else {
                     return wrong(Kind::FalseAccept, describe_accept(verdict));
@@ -422,16 +428,17 @@ impl Examiner {
         }
     }
 
-    /// A token may be skipped only where the claimed issuer's policy allows its algorithm and the validator did not say it has it.
-    fn may_skip(&self, policy: Option<&TrustPolicy>, provenance: &Provenance) -> bool {
-        let Presented::Jws(jws) = &provenance.presented else { return false };
-        let (Some(header), Some(payload)) = (jws.header.members(), jws.payload.members()) else { return false };
-        let Some(alg) = last(header, "alg").and_then(Json::as_str) else { return false };
+    /// The token's algorithm, where the claimed issuer's policy allows it and the validator did not say it has it: only then
+    /// may a token be skipped.
+    fn lacks_algorithm<'p>(&self, policy: Option<&TrustPolicy>, provenance: &'p Provenance) -> Option<&'p str> {
+        let Presented::Jws(jws) = &provenance.presented else { return None };
+        let (header, payload) = (jws.header.members()?, jws.payload.members()?);
+        let alg = last(header, "alg").and_then(Json::as_str)?;
         let iss = last(payload, "iss").and_then(Json::as_str);
         let issuer = policy.zip(iss).and_then(|(policy, iss)| policy.issuer_named(iss));
         let allowed =
             issuer.is_some_and(|i| i.algorithms.as_ref().is_none_or(|list| list.iter().any(|name| name == alg)));
-        allowed && !self.description.algorithms.contains(alg)
+        (allowed && !self.description.algorithms.contains(alg)).then_some(alg)
     }
 
     /// Whether the answer changes near the present, where a validator reads the machine's clock.

@@ -195,6 +195,9 @@ pub(super) struct EndpointArgs {
     /// Clock skew that it allows whatever its policy says: 60s
     #[arg(long, value_name = "TIME", value_parser = wait, requires = "url", help_heading = ENDPOINT)]
     pub(super) leeway: Option<Duration>,
+    /// Algorithms that it has, as RS256,ES256 [default: all that its policy names]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "url", help_heading = ENDPOINT)]
+    pub(super) algorithms: Vec<String>,
     /// Connections of one worker [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "url", help_heading = ENDPOINT)]
     pub(super) connections: Option<u16>,

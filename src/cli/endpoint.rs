@@ -88,6 +88,7 @@ impl EndpointArgs {
     /// The flags that name it, as a shell takes them.
     fn flags(&self) -> String {
         let ca = self.ca.as_ref().map(|path| path.display().to_string());
+        let algorithms = (!self.algorithms.is_empty()).then(|| self.algorithms.join(","));
         let single = [
             ("url", &self.url),
             ("json", &self.json),
@@ -95,6 +96,7 @@ impl EndpointArgs {
             ("accept-status", &self.accept_status),
             ("reject-status", &self.reject_status),
             ("ca", &ca),
+            ("algorithms", &algorithms),
         ];
         let repeated = [
             ("header", &self.headers),
@@ -130,6 +132,7 @@ impl EndpointArgs {
             ca: ca.transpose()?,
             rate: self.rate.clone(),
             leeway: self.leeway.map_or(usual.leeway, |leeway| leeway.as_secs()),
+            algorithms: self.algorithms.clone(),
             connections: self.connections.map_or(usual.connections, usize::from),
             timeout,
             wait_for: self.wait_for.unwrap_or(usual.wait_for),

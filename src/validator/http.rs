@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Endpoint {
     settings: Settings,
     client: Client,
+    algorithms: BTreeSet<String>,
     /// Whom it trusts.
     own: TrustPolicy,
     mishaps: Mutex<Vec<Fault>>,
@@ -50,7 +51,8 @@ impl Endpoint {
     /// Where a setting cannot be understood, or two contradict each other.
     pub fn new(settings: Settings, own: TrustPolicy) -> Result<Self, BadSetting> {
         let client = Client::new(&settings)?;
-        Ok(Endpoint { settings, client, own, mishaps: Mutex::default() })
+        let algorithms = settings.checked_algorithms(&own)?;
+        Ok(Endpoint { settings, client, algorithms, own, mishaps: Mutex::default() })
     }
 
     /// Waits until it answers, as long as its settings say, and makes sure that a request without a token is refused.
@@ -96,12 +98,11 @@ struct Http {
 
 impl Validator for Http {
     fn describe(&self) -> Description {
-        let Endpoint { settings, own, .. } = &*self.endpoint;
+        let Endpoint { settings, algorithms, own, .. } = &*self.endpoint;
         let mut description = Description::new(settings.shown_name(), "", Clock::System);
         description.live_update = false;
         description.key_sources = BTreeSet::from([own.key_source]);
-        let narrowed = own.issuers.iter().filter_map(|issuer| issuer.algorithms.as_ref());
-        description.algorithms = narrowed.chain(&own.algorithms).flatten().cloned().collect();
+        description.algorithms = algorithms.clone();
         description.leeway = settings.leeway;
         description.at_once = self.endpoint.client.at_once();
         description.keeps_time = true;

@@ -275,7 +275,7 @@ fn a_server_that_answers_neither_yes_nor_no_is_given_up_in_the_end() {
     let server = Server::start(|_| Reply::status(500));
     let mut validator = validator(Settings::new(server.url("/")));
     let answers = ask_all(&mut *validator, &["x"; 700]);
-    assert!(answers[..500].iter().all(|answer| matches!(answer, Err(Fault::Broken(_)))));
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(Fault::Broken(_)))).count(), 599);
     assert!(matches!(ask(&mut *validator, "x"), Err(Fault::Gone(why)) if why.contains("HTTP 500")));
 }
 
@@ -407,6 +407,11 @@ fn a_setting_that_cannot_be_used_is_named_with_its_remedy() {
         (Settings { ca: Some("no certificate".to_owned()), ..usual.clone() }, "ca", "PEM"),
         (Settings { rate: Some("0/s".to_owned()), ..usual.clone() }, "rate", "100/s"),
         (Settings { rate: Some("5".to_owned()), ..usual.clone() }, "rate", "100/s"),
+        (
+            Settings { algorithms: texts(&["RS256", "HS256"]), ..usual.clone() },
+            "algorithms",
+            "ES256, EdDSA, PS256, RS256",
+        ),
         (Settings { connections: 0, ..usual.clone() }, "connections", "256"),
     ];
     for (settings, setting, remedy) in table {

@@ -153,3 +153,29 @@ fn other_sites_are_not_shown_to_it() {
     assert_eq!(outcome.tally.baseline_accepted, 0);
     assert_ne!(policy_of("two-issuers", "web", clock::now()), policy());
 }
+
+#[test]
+fn an_algorithm_that_it_does_not_have_is_not_held_against_it() {
+    let judging = judging(&flawed::maker(None), &policy());
+    // It knows what it was asked for by the length of the signatures: 64 octets have 86 characters.
+    let server = Server::start(move |asked: &Asked| match asked.token() {
+        Some(token)
+            if token.as_bytes().len() - token.as_bytes().iter().rposition(|&c| c == b'.').unwrap_or(0) == 87 =>
+        {
+            Reply::status(403)
+        }
+        _ => judging(asked),
+    });
+    let campaign = |algorithms: &[&str]| {
+        let algorithms = algorithms.iter().map(|name| (*name).to_owned()).collect();
+        let maker = endpoint(&server, |settings| settings.algorithms = algorithms);
+        campaign(&plan("two-issuers", "api", |class| class.id == "KS-01", 1), &maker)
+    };
+    let (silent, said) = (campaign(&[]), campaign(&["RS256", "PS256"]));
+    assert_eq!((silent.tally.baseline_accepted, silent.tally.baseline_failures.len()), (2, 2));
+    assert_eq!((said.tally.baseline_accepted, said.tally.baseline_failures.len()), (2, 0));
+    let skipped: BTreeSet<&String> = said.tally.classes.values().flat_map(|class| class.skipped.keys()).collect();
+    assert!(skipped.iter().any(|why| why.contains("is not among its algorithms")), "{skipped:?}");
+    assert!(said.tally.rules[&Rule::KeyBelongsToIssuer].confirmed > 0);
+    assert_eq!(exits(&said), BTreeSet::new());
+}

@@ -1,6 +1,8 @@
 //! What an endpoint is made from, as it is written on a command line or in a file.
 
 use super::request::TOKEN;
+use crate::policy::TrustPolicy;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use ureq::http::StatusCode;
 
@@ -35,6 +37,9 @@ pub struct Settings {
     pub rate: Option<String>,
     /// Seconds of clock skew that it allows whatever its policy says.
     pub leeway: u64,
+    /// The algorithms that it has, by their names in RFC 7518 and RFC 8037; none: all that its policy names. What it lacks and
+    /// its policy allows is not held against it.
+    pub algorithms: Vec<String>,
     /// Connections that one worker uses at a time.
     pub connections: usize,
     /// For one answer.
@@ -81,6 +86,7 @@ impl Settings {
             ca: None,
             rate: None,
             leeway: 0,
+            algorithms: Vec::new(),
             connections: 8,
             timeout: Duration::from_secs(5),
             wait_for: Duration::ZERO,
@@ -101,6 +107,21 @@ impl Settings {
             1..=MAX_CONNECTIONS => Ok(self.connections),
             _ => Err(BadSetting::new("connections", format!("a number from 1 to {MAX_CONNECTIONS}"))),
         }
+    }
+
+    /// The algorithms that it has, of those that its policy names.
+    pub(super) fn checked_algorithms(&self, own: &TrustPolicy) -> Result<BTreeSet<String>, BadSetting> {
+        let narrowed = own.issuers.iter().filter_map(|issuer| issuer.algorithms.as_ref());
+        let named: BTreeSet<String> = narrowed.chain(&own.algorithms).flatten().cloned().collect();
+        if self.algorithms.is_empty() {
+            return Ok(named);
+        }
+        if let Some(unknown) = self.algorithms.iter().find(|name| !named.contains(*name)) {
+            let named: Vec<_> = named.into_iter().collect();
+            let problem = format!("{unknown:?} is none that its policy names: {}", named.join(", "));
+            return Err(BadSetting::new("algorithms", problem));
+        }
+        Ok(self.algorithms.iter().cloned().collect())
     }
 
     /// The statuses that accept and those that refuse.
