@@ -8,11 +8,15 @@ mod authority;
 mod documents;
 mod export;
 #[cfg(feature = "remote")]
+mod fetching;
+#[cfg(feature = "remote")]
 mod server;
 #[cfg(feature = "remote")]
 mod wire;
 
 pub use documents::{Answer, Published, discovery};
 pub use export::{Export, export};
+#[cfg(feature = "remote")]
+pub use fetching::fetching;
 #[cfg(feature = "remote")]
 pub use server::{Fetch, Issuers, Trouble};

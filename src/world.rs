@@ -308,7 +308,31 @@ impl World {
         jwk
     }
 
-    /// What a relying party is told, given what has happened so far.
+    /// Lets every relying party that can do so fetch its keys too: one with a set for each issuer, each published at a place of
+    /// its own, and without secrets, which nobody can fetch.
+    pub fn let_fetch(&mut self) {
+        let names: Vec<(String, Option<Address>)> =
+            self.issuers.iter().map(|issuer| (issuer.alias.clone(), issuer.address())).collect();
+        for party in &mut self.parties {
+            let places: Option<Vec<&Address>> = party
+                .issuers
+                .iter()
+                .filter(|trust| trust.secrets.is_empty())
+                .map(|trust| names.iter().find(|(alias, _)| *alias == trust.alias)?.1.as_ref())
+                .collect();
+            let apart = places.is_some_and(|places| {
+                places.len() == party.issuers.len()
+                    && places.iter().enumerate().all(|(index, place)| !places[..index].contains(place))
+            });
+            let sources = &mut party.key_sources;
+            if apart && sources.contains(&KeySource::PerIssuer) && !sources.contains(&KeySource::Fetched) {
+                sources.push(KeySource::Fetched);
+            }
+        }
+    }
+
+    /// What a relying party is told, given what has happened so far. With key source `fetched` the sets are those that its
+    /// issuers publish.
     #[must_use]
     pub fn policy(
         &self,
@@ -334,8 +358,11 @@ impl World {
                 audiences: trust.audiences.clone(),
                 ..TrustedIssuer::default()
             };
-            if source == KeySource::PerIssuer {
+            if source != KeySource::Converged {
+                // Whoever fetches is handed a URL in the place of this.
                 told.jwks = Some(self.key_set(&trust.alias, publication, calendar));
+            }
+            if source == KeySource::PerIssuer {
                 let secrets: Vec<Jwk> = trust
                     .secrets
                     .iter()

@@ -13,7 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("world", &["jose", "key", "policy", "scenario", "error"]),
     ("provenance", &["jose"]),
-    ("issuers", &["jose", "key", "policy", "world", "scenario", "clock", "error"]),
+    ("issuers", &["jose", "key", "policy", "world", "scenario", "validator", "clock", "error"]),
     ("forge", &["jose", "key", "policy", "world", "scenario", "provenance", "error"]),
     ("generate", &["jose", "policy", "world", "scenario", "rule", "shrink", "generate"]),
     ("validator", &["clock", "jose", "policy", "validator"]),

@@ -397,6 +397,7 @@ pub(super) enum Color {
 pub(super) enum Source {
     PerIssuer,
     Converged,
+    Fetched,
 }
 
 impl From<Source> for KeySource {
@@ -404,6 +405,7 @@ impl From<Source> for KeySource {
         match source {
             Source::PerIssuer => KeySource::PerIssuer,
             Source::Converged => KeySource::Converged,
+            Source::Fetched => KeySource::Fetched,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What stands at a URL: an issuer's discovery document or key set, or what the attacker puts there.
 
 use crate::jose::{JwkSet, Material};
-use crate::policy::{TENANT_PLACE, tenant_in};
+use crate::policy::{TENANT_PLACE, TrustPolicy, tenant_in};
 use crate::world::{
     Address, CONVERGED_JWKS, Calendar, EVERY_TENANT, JWKS, OPENID_CONFIGURATION, Publication, SERVER_METADATA, World,
     host_of,
@@ -97,6 +97,28 @@ impl Published {
             attackers: JwkSet::of(public.map(|key| world.published_jwk(key, None, calendar)).collect()),
             max_age: world.parties.iter().filter_map(|party| party.jwks_max_age).min(),
         }
+    }
+
+    /// The same, but whom a relying party trusts publishes what its policy lists, and that may be kept for as long as the
+    /// policy says.
+    #[must_use]
+    pub fn as_told(mut self, policy: &TrustPolicy) -> Self {
+        self.max_age = policy.jwks_max_age;
+        for told in &policy.issuers {
+            let Some(address) = Address::of(&told.issuer) else { continue };
+            self.issuers.retain(|issuer| issuer.name != told.issuer && issuer.address != address);
+            let algorithms = told.algorithms.clone().or_else(|| policy.algorithms.clone());
+            self.issuers.push(Publisher {
+                name: told.issuer.clone(),
+                address,
+                algorithms: algorithms.unwrap_or_default(),
+                tenants: if told.is_template() { told.tenants.clone() } else { Some(Vec::new()) },
+                keys: told.jwks.clone().unwrap_or_default(),
+                converged: false,
+                disabled: false,
+            });
+        }
+        self
     }
 
     /// What the host of that authority answers to a request for that path. The query means nothing; a `{tenantid}` in the

@@ -70,7 +70,7 @@ pub enum Trouble {
 /// What the server shows, and what was asked of it.
 #[derive(Default)]
 struct Shown {
-    published: Published,
+    published: Arc<Published>,
     troubles: BTreeMap<String, Trouble>,
     fetches: VecDeque<Fetch>,
     /// How many there were in all.
@@ -102,7 +102,7 @@ impl Issuers {
     ///
     /// # Errors
     /// Where the address is not on loopback, or the port cannot be had.
-    pub fn start(listen: SocketAddr, tls: bool, published: Published) -> Result<Issuers, Error> {
+    pub fn start(listen: SocketAddr, tls: bool, published: impl Into<Arc<Published>>) -> Result<Issuers, Error> {
         if !listen.ip().is_loopback() {
             let problem = "is not a loopback address: issuers are served to this machine only, at 127.0.0.1 or [::1]";
             return Err(Error::Usage(format!("--listen: {listen} {problem}")));
@@ -121,7 +121,10 @@ impl Issuers {
         let runtime = runtime.map_err(|error| cannot(&error))?;
         let listener = runtime.block_on(tokio::net::TcpListener::bind(listen)).map_err(|error| cannot(&error))?;
         let address = listener.local_addr().map_err(|error| cannot(&error))?;
-        let board = Arc::new(Board { shown: Mutex::new(Shown { published, ..Shown::default() }), ..Board::default() });
+        let board = Arc::new(Board {
+            shown: Mutex::new(Shown { published: published.into(), ..Shown::default() }),
+            ..Board::default()
+        });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&board));
         let service = router.into_make_service_with_connect_info::<Cut>();
         let _guard = runtime.enter();
@@ -143,8 +146,8 @@ impl Issuers {
     }
 
     /// From now on this is published.
-    pub fn show(&self, published: Published) {
-        self.board.shown().published = published;
+    pub fn show(&self, published: impl Into<Arc<Published>>) {
+        self.board.shown().published = published.into();
     }
 
     /// From now on this goes wrong at the issuer of that name, or nothing any more.

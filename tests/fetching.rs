@@ -1,0 +1,165 @@
+//! Validators that fetch their keys from the served issuers are judged like all others: a sound one is clean, and what is wrong
+//! with a wrong one is found.
+#![cfg(feature = "remote")]
+
+mod common;
+
+use common::NOW;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
+use wrongkey::finding::Kind;
+use wrongkey::issuers::fetching;
+use wrongkey::jose::{JwkSet, NumericDate, Token};
+use wrongkey::policy::{KeySource, TrustPolicy};
+use wrongkey::rule::Rule;
+use wrongkey::validator::reference::Reference;
+use wrongkey::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
+use wrongkey::world::{Calendar, DEFAULT_SEED, World};
+
+/// How a validator goes about fetching.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    /// For every token anew.
+    Always,
+    /// Once, and never again.
+    Once,
+    /// For every token anew, and all keys are everybody's.
+    Pooled,
+}
+
+/// The strict reference validator, with keys that it fetches.
+struct Fetcher {
+    habit: Habit,
+    handed: Option<TrustPolicy>,
+    filled: Option<TrustPolicy>,
+    judge: Reference,
+}
+
+fn fetcher(habit: Habit) -> Maker {
+    Arc::new(move || Box::new(Fetcher { habit, handed: None, filled: None, judge: Reference::default() }))
+}
+
+/// The document at a URL, by way of the resolver.
+fn fetched(resolver: &str, url: &str) -> Option<Value> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    let mut stream = TcpStream::connect(resolver.strip_prefix("http://")?).ok()?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())?
+}
+
+/// The same policy with the keys that its issuers publish now (OpenID Connect Discovery 1.0 section 4.3 included).
+fn filled(handed: &TrustPolicy) -> Option<TrustPolicy> {
+    let resolver = handed.resolver.as_deref()?;
+    let mut policy = TrustPolicy { key_source: KeySource::PerIssuer, resolver: None, ..handed.clone() };
+    for issuer in &mut policy.issuers {
+        let document = fetched(resolver, &issuer.discovery_url.take()?)?;
+        assert_eq!(document["issuer"], issuer.issuer.as_str());
+        assert_eq!(document["jwks_uri"].as_str(), issuer.jwks_uri.as_deref());
+        let set: JwkSet = serde_json::from_value(fetched(resolver, &issuer.jwks_uri.take()?)?).ok()?;
+        issuer.jwks = Some(set);
+    }
+    Some(policy)
+}
+
+impl Validator for Fetcher {
+    fn describe(&self) -> Description {
+        let sources = BTreeSet::from([KeySource::Fetched]);
+        Description { key_sources: sources, ..Description::new("fetcher", "1", Clock::Settable) }
+    }
+
+    fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
+        assert_eq!(policy.key_source, KeySource::Fetched);
+        assert!(policy.issuers.iter().all(|issuer| issuer.jwks.is_none() && issuer.secrets.is_none()));
+        self.handed = Some(policy.clone());
+        self.filled = None;
+        Ok(Configured::Ready)
+    }
+
+    fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        if self.filled.is_none() || self.habit != Habit::Once {
+            let handed = self.handed.as_ref().ok_or_else(|| Fault::Broken("it was told nothing".to_owned()))?;
+            let mut policy = filled(handed).ok_or_else(|| Fault::Broken("a set cannot be fetched".to_owned()))?;
+            if self.habit == Habit::Pooled {
+                let all = policy.issuers.iter().flat_map(|issuer| &issuer.jwks).flat_map(|set| set.keys.clone());
+                let all = JwkSet::of(all.collect());
+                policy.issuers.iter_mut().for_each(|issuer| issuer.jwks = Some(all.clone()));
+            }
+            if self.filled.as_ref() != Some(&policy) {
+                if let Configured::Skip(reason) = self.judge.configure(&policy)? {
+                    return Err(Fault::Broken(reason));
+                }
+                self.filled = Some(policy);
+            }
+        }
+        self.judge.validate(token, now)
+    }
+}
+
+/// Shipped worlds whose parties may fetch.
+fn worlds(names: &[&str]) -> Vec<Arc<World>> {
+    let world = |name: &&str| {
+        let mut world = World::shipped(name, DEFAULT_SEED).unwrap();
+        Arc::get_mut(&mut world).unwrap().let_fetch();
+        world
+    };
+    names.iter().map(world).collect()
+}
+
+fn outcome(habit: Habit, names: &[&str], jobs: usize) -> Outcome {
+    let worlds = worlds(names);
+    let selection = Selection { key_sources: vec![KeySource::Fetched], ..Selection::default() };
+    let stream = Arc::new(Stream::new(&worlds, &selection, Vec::new(), 0, 0));
+    let maker = fetching(fetcher(habit), &worlds, Calendar::At(NOW));
+    let plan = Plan { worlds, stream, now: NOW, jobs, timeout: Duration::from_secs(20), max_findings: 50 };
+    run(&plan, &maker, &Arc::new(Progress::default()), &mut || {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_sound_one_is_clean_and_its_rejections_are_evidence() {
+    let outcome = outcome(Habit::Always, &["two-issuers", "rotation"], 2);
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    assert!(outcome.tally.baseline_held());
+    for rule in [Rule::KeyBelongsToIssuer, Rule::IssuerTrusted, Rule::KeyInService, Rule::SignatureMatches] {
+        let tally = &outcome.tally.rules[&rule];
+        assert!(tally.confirmed > 0 && tally.faults == 0, "{rule}: {tally:?}");
+    }
+}
+
+#[test]
+fn one_that_pools_what_it_fetches_accepts_another_issuers_key() {
+    let outcome = outcome(Habit::Pooled, &["two-issuers"], 2);
+    let found = outcome.findings.iter().find(|finding| {
+        finding.kind == Kind::FalseAccept && finding.rules.contains(&Rule::KeyBelongsToIssuer) && finding.reproduced
+    });
+    assert!(found.is_some(), "{:#?}", outcome.findings);
+    assert!(outcome.tally.baseline_held());
+}
+
+#[test]
+fn one_that_never_fetches_again_keeps_a_removed_key_for_too_long() {
+    let outcome = outcome(Habit::Once, &["rotation"], 1);
+    let found = outcome.findings.iter().find(|finding| {
+        finding.kind == Kind::FalseAccept && finding.rules == [Rule::KeyInService].into() && finding.reproduced
+    });
+    let found = found.unwrap_or_else(|| panic!("{:#?}", outcome.findings));
+    assert_eq!(found.scenario.key_source, KeySource::Fetched);
+}
+
+#[test]
+fn a_party_with_a_secret_cannot_fetch_and_nobody_fetches_unasked() {
+    let world = &worlds(&["two-issuers"])[0];
+    let sources = |alias: &str| world.party(alias).unwrap().key_sources.contains(&KeySource::Fetched);
+    assert_eq!(["api", "web", "desk", "once"].map(sources), [true, false, true, true]);
+    let shipped = World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED));
+    assert!(
+        shipped.flat_map(|world| world.parties.clone()).all(|party| !party.key_sources.contains(&KeySource::Fetched))
+    );
+}
