@@ -3,6 +3,7 @@
 mod args;
 mod choice;
 mod endpoint;
+mod fetch;
 mod processes;
 mod run;
 mod serve;

@@ -1,8 +1,9 @@
 //! `wrongkey test` and `wrongkey hunt`.
 
-use super::args::{Format, HuntArgs, RunArgs, TestArgs};
+use super::args::{Format, HuntArgs, RunArgs, Source, TestArgs};
 use super::choice::select;
 use super::endpoint::{only_site, worlds_of};
+use super::fetch::{fetches, let_fetch, serve_to};
 use super::store::{Store, check_report, write};
 use super::stored::replays;
 use super::validators::{Named, named, time};
@@ -45,13 +46,15 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
 
 fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let config = Config::find(args.config.as_deref(), &current_folder()?)?;
-    let worlds = worlds_of(&args.endpoint, &args.world)?;
-    let mut selection = select(args, &worlds)?;
     let (control, mut subjects) = subjects(args)?;
+    subjects.extend(args.process.validators(args.timeout, false)?);
+    let mut worlds = worlds_of(&args.endpoint, &args.world)?;
+    let_fetch(&mut worlds, args.key_sources.contains(&Source::Fetched) || subjects.iter().any(fetches));
+    let mut selection = select(args, &worlds)?;
     let endpoint = args.endpoint.validator(|| only_site(&mut selection, &worlds), args.timeout, clock::now())?;
     subjects.extend(endpoint);
-    subjects.extend(args.process.validators(args.timeout, false)?);
     let now = time(&args.world, subjects.iter().chain(&control))?;
+    serve_to(&mut subjects, &worlds, now);
     for path in &args.reports {
         check_report(path)?;
     }

@@ -2,6 +2,7 @@
 
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
 use super::endpoint::site_of;
+use super::fetch::{let_fetch, serve_to};
 use super::stored::{Loaded, load};
 use super::validators::{all, named, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::finding::{Finding, Kind, tame};
 use crate::forge::{Forge, Move};
 use crate::judgement::Exit;
+use crate::policy::KeySource;
 use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
 use crate::world::{Calendar, World};
@@ -26,7 +28,8 @@ const MAX_LINE: usize = 2_000;
 
 /// The chosen worlds; for a finding, with its seed.
 fn worlds_for(args: &WorldArgs, loaded: &Loaded) -> Result<Vec<Arc<World>>, Error> {
-    let worlds = worlds(args, loaded.finding.as_ref().map(|finding| finding.world_seed))?;
+    let mut worlds = worlds(args, loaded.finding.as_ref().map(|finding| finding.world_seed))?;
+    let_fetch(&mut worlds, loaded.scenario.key_source == KeySource::Fetched);
     let world = worlds.iter().find(|world| world.name == loaded.scenario.world).ok_or_else(|| {
         let names: Vec<_> = worlds.iter().map(|world| world.name.as_str()).collect();
         let name = &loaded.scenario.world;
@@ -65,6 +68,7 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     subjects.extend(endpoint);
     subjects.extend(args.process.validators(args.timeout, args.trace)?);
     let now = time(&args.world, &subjects)?;
+    serve_to(&mut subjects, &worlds, now);
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;
     }
@@ -178,10 +182,12 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     if let Some(name) = &args.name {
         subjects.push(named(name)?);
     }
-    let [subject] = &subjects[..] else {
+    if subjects.len() != 1 {
         return Err(Error::Usage("shrink takes one validator: a name, --url or one --exec".to_owned()));
-    };
-    let now = time(&args.world, [subject])?;
+    }
+    let now = time(&args.world, &subjects)?;
+    serve_to(&mut subjects, &worlds, now);
+    let subject = &subjects[0];
     if let Some(ready) = &subject.ready {
         ready()?;
     }

@@ -347,3 +347,17 @@ fn a_closed_pipe_is_no_bug() {
         assert!(!ran.err.contains("panicked") && !ran.err.contains("bug"), "{}", ran.err);
     }
 }
+
+#[test]
+fn keys_are_fetched_where_that_is_asked_for_and_a_validator_that_cannot_is_not_shown_anything() {
+    let place = Place::new();
+    let fetched = ["--world", "two-issuers", "--key-source", "fetched"];
+    place.run(&[&["test", "sound"][..], &fetched].concat()).ends(3).says(&["it takes no keys from `fetched`"]);
+    // Nobody fetches a secret.
+    let secrets = ["test", "sound", "--world", "two-issuers", "--party", "web", "--key-source", "fetched"];
+    place.run(&secrets).ends(2).complains(&["no chosen relying party takes keys from `fetched`"]);
+    let scenario = r#"{ "scenario": 1, "world": "two-issuers", "key_source": "fetched", "party": "api",
+        "honest": { "issuer": "a" } }"#;
+    place.file("fetched.json", scenario);
+    place.run(&["forge", "fetched.json", "--now", NOW]).ends(0);
+}
