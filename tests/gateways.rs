@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,15 +31,18 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateways")
 }
 
-/// Whether a program is there. Where it is not, says what would install it.
-fn installed(program: &str, how: &str) -> bool {
+/// Where a program is. Where it is not, says what would install it.
+fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
-        return true;
+    let own = folder().join(".venv/bin");
+    let found = [own].into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(program));
+    if let Some(found) = found.into_iter().find(|file| file.is_file()) {
+        return Some(found);
     }
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "`{program}` is not installed: {how}");
-    println!("skipped: `{program}` is not installed: {how}");
-    false
+    let missing = format!("`{program}` is not installed: tests/gateways/install.sh installs it");
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
+    println!("skipped: {missing}");
+    None
 }
 
 /// A port that nobody has at the moment.
@@ -137,14 +141,14 @@ fn differing(one: &str, other: &str) -> (Vec<String>, Vec<String>) {
 fn assert_differ_only_in(sound: &str, unsound: &str, words: &[&str]) {
     let read = |name: &str| std::fs::read_to_string(folder().join(name)).unwrap();
     let (gone, new) = differing(&read(sound), &read(unsound));
-    assert!(!new.is_empty());
+    assert!(!gone.is_empty() || !new.is_empty());
     for line in gone.iter().chain(&new) {
         assert!(words.iter().any(|word| line.contains(word)), "{line}");
     }
 }
 
-fn haproxy(config: &str, place: &TempDir, policy: &Value, port: u16) -> Running {
-    let child = Command::new("haproxy")
+fn haproxy(program: &Path, config: &str, place: &TempDir, policy: &Value, port: u16) -> Running {
+    let child = Command::new(program)
         .args(["-db", "-q", "-f"])
         .arg(folder().join(config))
         .env("PORT", port.to_string())
@@ -160,15 +164,69 @@ fn haproxy(config: &str, place: &TempDir, policy: &Value, port: u16) -> Running 
 #[test]
 fn haproxy_is_told_apart_by_the_lines_that_bind_keys_to_issuers() {
     assert_differ_only_in("haproxy-sound.cfg", "haproxy-unsound.cfg", &["acl issuer ", "acl signed_rs256 "]);
-    if !installed("haproxy", "apt-get install haproxy") {
-        return;
-    }
+    let Some(program) = installed("haproxy") else { return };
     let (place, policy) = exported();
     let judge = |config: &str| {
         let port = free_port();
-        let _running = haproxy(config, &place, &policy, port);
+        let _running = haproxy(&program, config, &place, &policy, port);
         judged(&place, port, &["--algorithms", "RS256,ES256", "--identity", "/sub", "--identity", "iss=/iss"])
     };
     assert_sound(&judge("haproxy-sound.cfg"), "HAProxy");
     assert_unsound(&judge("haproxy-unsound.cfg"));
+}
+
+/// The issuers of the world at work, what they said of themselves, and what they have yet to say: a line for each fetch, less
+/// than fits into a pipe.
+fn serving() -> (Running, Value, impl BufRead) {
+    let served =
+        wrongkey().args(["serve", "--world", "two-issuers", "--format", "json"]).stdout(Stdio::piped()).spawn();
+    let mut served = Running(served.unwrap());
+    let mut first = String::new();
+    let mut lines = BufReader::new(served.0.stdout.take().unwrap());
+    lines.read_line(&mut first).unwrap();
+    let said = serde_json::from_str(&first).unwrap();
+    (served, said, lines)
+}
+
+fn envoy(program: &Path, config: &str, place: &TempDir, policy: &Value, said: &Value, port: u16) -> Running {
+    let uri = |index: usize| {
+        let issuers = said["issuers"].as_array().unwrap();
+        let issuer = issuers.iter().find(|issuer| issuer["issuer"] == policy["issuers"][index]["issuer"]).unwrap();
+        text(&issuer["jwks_uri"])
+    };
+    let served = text(&said["http"]);
+    let filled = [
+        ("$ISSUERS_PORT", served.rsplit_once(':').unwrap().1.to_owned()),
+        ("$PORT", port.to_string()),
+        ("$ISSUER_A", text(&policy["issuers"][0]["issuer"])),
+        ("$ISSUER_B", text(&policy["issuers"][1]["issuer"])),
+        ("$AUDIENCE", text(&policy["audiences"][0])),
+        ("$JWKS_URI_A", uri(0)),
+        ("$JWKS_URI_B", uri(1)),
+    ];
+    let written = std::fs::read_to_string(folder().join(config)).unwrap();
+    let written = filled.iter().fold(written, |text, (name, value)| text.replace(name, value));
+    let file = place.path().join(config);
+    std::fs::write(&file, written).unwrap();
+    let child = Command::new(program)
+        .args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "error", "-c"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .spawn();
+    Running(child.unwrap())
+}
+
+#[test]
+fn envoy_is_told_apart_by_the_lines_that_bind_keys_to_issuers() {
+    assert_differ_only_in("envoy-sound.yaml", "envoy-unsound.yaml", &["issuer: $ISSUER_A", "issuer: $ISSUER_B"]);
+    let Some(program) = installed("envoy") else { return };
+    let (place, policy) = exported();
+    let (_served, said, _lines) = serving();
+    let judge = |config: &str| {
+        let port = free_port();
+        let _running = envoy(&program, config, &place, &policy, &said, port);
+        judged(&place, port, &["--leeway", "60s"])
+    };
+    assert_sound(&judge("envoy-sound.yaml"), "Envoy");
+    assert_unsound(&judge("envoy-unsound.yaml"));
 }
