@@ -70,7 +70,20 @@ impl Adapter {
                 }
                 continue;
             };
-            let Some(answer) = self.answer(&request) else { continue };
+            let Some(mut answer) = self.answer(&request) else { continue };
+            if self.is("swaps-ids") && request.get("validate").is_some() {
+                // Two and two: each gets the other's id.
+                let Ok(next) = lines.recv_timeout(Duration::from_millis(50)) else {
+                    say(&answer);
+                    continue;
+                };
+                let next: Value = serde_json::from_str(&next).unwrap_or_default();
+                let (one, other) = (request["validate"]["id"].as_u64(), next["validate"]["id"].as_u64());
+                let second = self.answer(&next).unwrap_or_default();
+                let id = |id: Option<u64>| format!("\"id\":{}", id.unwrap_or_default());
+                say(&second.replacen(&id(other), &id(one), 1));
+                answer = answer.replacen(&id(one), &id(other), 1);
+            }
             if self.is("reversed") && request.get("validate").is_some() {
                 held.push(answer);
             } else {
@@ -190,14 +203,18 @@ impl Adapter {
 
     fn hello(&self) -> String {
         let said = (self.maker)().describe();
-        let mut features = vec!["live-update", "issuer-templates", "identity"];
+        let mut features = vec!["live-update", "issuer-templates"];
+        if !self.is("anonymous") {
+            features.push("identity");
+        }
         if self.is("large") {
             features.push("large");
         }
         let protocol = if self.is("next-protocol") { 2 } else { 1 };
         let clock = if said.clock == Clock::Settable { "settable" } else { "system" };
         let sources: Vec<&str> = said.key_sources.iter().map(|source| source.name()).collect();
-        json!({ "hello": { "protocol": protocol, "name": self.name, "version": said.version, "clock": clock,
+        let name = self.value("called").unwrap_or(&self.name);
+        json!({ "hello": { "protocol": protocol, "name": name, "version": said.version, "clock": clock,
             "key_sources": sources, "features": features, "algorithms": said.algorithms } })
         .to_string()
     }

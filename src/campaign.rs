@@ -6,6 +6,8 @@
 
 mod case;
 mod conclude;
+#[cfg(feature = "remote")]
+mod conformance;
 mod examine;
 mod hunt;
 mod parties;
@@ -17,6 +19,8 @@ mod workshop;
 pub use case::{Case, Evidence, Seen, TwinNote};
 pub(crate) use conclude::lawful_words;
 pub use conclude::{Replayed, replay, shrink_finding};
+#[cfg(feature = "remote")]
+pub use conformance::{Conformed, Unfit, conform};
 pub use examine::Examiner;
 pub use hunt::{Hunted, Limits, hunt};
 pub use stream::{Item, Phase, Selection, Stream};

@@ -3,6 +3,8 @@
 //! A validator sees a policy, a token and a time. It never sees a world, a private key that is not its own, or what is
 //! expected of it.
 
+#[cfg(feature = "remote")]
+pub mod command;
 pub mod flawed;
 #[cfg(feature = "remote")]
 pub mod http;

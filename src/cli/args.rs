@@ -209,6 +209,9 @@ pub(super) struct ProcessArgs {
     /// A program that speaks the protocol of adapters/README.md, with its arguments; repeatable. No shell is in between
     #[arg(long, value_name = "'CMD ARGS'", help_heading = PROCESS)]
     pub(super) exec: Vec<String>,
+    /// A program that judges one token and ends: 0 accepts, 1 rejects, 89 skips; repeatable. Without {now} it reads the clock
+    #[arg(long, value_name = "'CMD {token} {policy-file} {now}'", help_heading = PROCESS)]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -328,7 +331,7 @@ pub(super) struct ShrinkArgs {
     /// A finding or a scenario
     pub(super) file: PathBuf,
     /// The validator
-    #[arg(value_name = "NAME", required_unless_present_any = ["url", "exec"])]
+    #[arg(value_name = "NAME", required_unless_present_any = ["url", "exec", "command"])]
     pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,

@@ -155,5 +155,5 @@ pub(super) fn named(settings: Settings, site: &Site, now: NumericDate) -> Result
         let name = name.clone();
         move || endpoint.ready().map_err(|why| Error::NotReady { validator: name.clone(), problem: why.to_string() })
     };
-    Ok(Named { name, about, sort: "endpoint", maker, ready: Some(Arc::new(ready)), again: None })
+    Ok(Named { name, about, sort: "endpoint", maker, ready: Some(Arc::new(ready)), again: None, adapter: None })
 }

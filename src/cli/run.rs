@@ -4,6 +4,7 @@ use super::args::{Format, HuntArgs, RunArgs, Source, TestArgs};
 use super::choice::select;
 use super::endpoint::{only_site, worlds_of};
 use super::fetch::{fetches, let_fetch, serve_to};
+use super::processes::conformance;
 use super::store::{Store, check_report, write};
 use super::stored::replays;
 use super::validators::{Named, named, time};
@@ -53,6 +54,12 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     let mut selection = select(args, &worlds)?;
     let endpoint = args.endpoint.validator(|| only_site(&mut selection, &worlds), args.timeout, clock::now())?;
     subjects.extend(endpoint);
+    args.process.check_parties(&args.parties, &worlds)?;
+    if let Some(twice) =
+        subjects.iter().enumerate().find_map(|(at, one)| subjects[..at].iter().find(|known| known.name == one.name))
+    {
+        return Err(Error::Usage(format!("two validators are called `{}`: judge them one by one", twice.name)));
+    }
     let now = time(&args.world, subjects.iter().chain(&control))?;
     serve_to(&mut subjects, &worlds, now);
     for path in &args.reports {
@@ -60,7 +67,8 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     }
     let unsigned = unsigned(&selection.sites(&worlds));
     let mut store = Store::check(&args.out, world_files(args, &worlds))?;
-    let (replays, stored) = replays(args, &config, &worlds, &selection, now)?;
+    let (mut replays, stored) = replays(args, &config, &worlds, &selection, now)?;
+    replays.extend(conformance(&subjects, &worlds, &selection, now)?);
     let (core, random) = match search {
         Search::Bounded { exhaustive: true, random } => (exhaustive(args, &worlds, &selection), *random),
         Search::Bounded { random, .. } => (Exhaustive::default(), *random),

@@ -183,7 +183,9 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
         subjects.push(named(name)?);
     }
     if subjects.len() != 1 {
-        return Err(Error::Usage("shrink takes one validator: a name, --url or one --exec".to_owned()));
+        return Err(Error::Usage(
+            "shrink takes one validator: a name, --url or one --exec or one --command".to_owned(),
+        ));
     }
     let now = time(&args.world, &subjects)?;
     serve_to(&mut subjects, &worlds, now);

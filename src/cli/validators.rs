@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::finding::tame;
 use crate::jose::NumericDate;
 use crate::validator::flawed::{self, Flaw};
+use crate::validator::process::Adapter;
 use crate::validator::recipe::recipes;
 use crate::validator::{Clock, Maker, reference};
 use crate::world::{Address, DEFAULT_SEED, Naming, World};
@@ -24,6 +25,8 @@ pub(super) struct Named {
     pub(super) ready: Option<Ready>,
     /// How to say on the command line who it is, where its name does not do.
     pub(super) again: Option<String>,
+    /// Its adapter, which has to speak the protocol before what its validator answers counts.
+    pub(super) adapter: Option<Adapter>,
 }
 
 /// Makes sure that a validator can be judged.
@@ -38,6 +41,7 @@ pub(super) fn all() -> Vec<Named> {
         maker: reference::maker(),
         ready: None,
         again: None,
+        adapter: None,
     }];
     for recipe in recipes() {
         all.push(Named {
@@ -47,6 +51,7 @@ pub(super) fn all() -> Vec<Named> {
             maker: (recipe.maker)(),
             ready: None,
             again: None,
+            adapter: None,
         });
     }
     all.push(Named {
@@ -56,6 +61,7 @@ pub(super) fn all() -> Vec<Named> {
         maker: flawed::maker(None),
         ready: None,
         again: None,
+        adapter: None,
     });
     for &flaw in Flaw::ALL {
         all.push(Named {
@@ -65,6 +71,7 @@ pub(super) fn all() -> Vec<Named> {
             maker: flawed::maker(Some(flaw)),
             ready: None,
             again: None,
+            adapter: None,
         });
     }
     all

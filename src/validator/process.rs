@@ -50,6 +50,12 @@ impl Adapter {
         &self.fleet.hello().description
     }
 
+    /// Whether it says that its accepts carry an identity.
+    #[must_use]
+    pub fn says_identity(&self) -> bool {
+        self.fleet.hello().identity
+    }
+
     /// Makes validators of it.
     #[must_use]
     pub fn maker(&self) -> Maker {

@@ -3,8 +3,10 @@
 //! Each runs in a process group of its own, without a shell, so that what it starts ends with it.
 
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,6 +57,16 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Starts it and ends it at once, to see whether it can be run at all.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn check(&self) -> Result<(), StartError> {
+        Group::start(self, &self.args).map(drop)
+    }
+}
+
 /// Why a program does not start, or is no adapter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -93,24 +105,72 @@ pub(super) struct Group {
 }
 
 /// Every process group that has not been ended yet.
-static LIVE: Mutex<Live> = Mutex::new(Live { over: false, next: 0, children: BTreeMap::new() });
+static LIVE: Mutex<Live> =
+    Mutex::new(Live { over: false, next: 0, children: BTreeMap::new(), folders: BTreeSet::new() });
 
 struct Live {
     /// Nothing is started any more.
     over: bool,
     next: u64,
     children: BTreeMap<u64, Child>,
+    folders: BTreeSet<PathBuf>,
 }
 
-/// Ends every process that is still there, and lets none be started any more: for the end of our own.
+/// Ends every process that is still there, with its files, and lets none be started any more: for the end of our own.
 pub fn end_all() {
-    let children: Vec<Child> = {
+    let (children, folders) = {
         let mut live = lock(&LIVE);
         live.over = true;
-        std::mem::take(&mut live.children).into_values().collect()
+        (std::mem::take(&mut live.children), std::mem::take(&mut live.folders))
     };
-    for child in children {
+    for child in children.into_values() {
         finish(&child, Duration::ZERO);
+    }
+    for folder in folders {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+/// A folder for files that only a program of ours may read; removed at the end.
+pub(super) struct Folder(Option<tempfile::TempDir>);
+
+impl Folder {
+    /// # Errors
+    /// Where none can be made.
+    pub(super) fn new() -> std::io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("wrongkey-").tempdir()?;
+        let mut live = lock(&LIVE);
+        if live.over {
+            return Err(std::io::Error::other("the run is over"));
+        }
+        live.folders.insert(folder.path().to_owned());
+        Ok(Folder(Some(folder)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.as_ref().map_or(Path::new(""), tempfile::TempDir::path)
+    }
+
+    /// A new file that nobody else may read.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(super) fn create_private(&self, name: &str) -> std::io::Result<File> {
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.path().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.take() {
+            lock(&LIVE).folders.remove(folder.path());
+            // What cannot be removed stays: there is nobody to tell.
+            let _ = folder.close();
+        }
     }
 }
 
@@ -123,7 +183,7 @@ impl Group {
     ///
     /// # Errors
     /// Where there is no such program, or it may not be run.
-    pub(super) fn start(program: &Program, args: &[String]) -> Result<(Group, Pipes), StartError> {
+    pub(super) fn start(program: &Program, args: &[impl AsRef<OsStr>]) -> Result<(Group, Pipes), StartError> {
         let not_run = |why: String| StartError::NotRun { command: program.command.clone(), why };
         if let Some(cwd) = program.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             return Err(not_run(format!("its working directory {} is no folder", cwd.display())));

@@ -36,25 +36,23 @@ fn written(ran: &Ran) -> bool {
     std::fs::read_dir(ran.place.path()).unwrap().next().is_some()
 }
 
-/// The result without what differs between any two runs.
-fn result(ran: &Ran) -> Value {
-    let mut result: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}\n{}", ran.err));
-    for validator in result["validators"].as_array_mut().unwrap() {
-        validator["duration_ms"] = Value::Null;
-        for finding in validator["findings"].as_array_mut().unwrap() {
-            finding["reproduce"] = Value::Null;
-        }
-    }
-    result
-}
-
 #[test]
 fn a_process_is_judged_as_its_validator_is() {
     for (name, code) in [("sound", 0), ("flawed-signature-only-over-merged-keys", 1)] {
-        let there = test(name, &["--format", "json", "--jobs", "2"]);
-        ends(&there, code);
-        let here = run(&[&["test", name, "--format", "json"], &QUICK[..]].concat());
-        assert_eq!(result(&there), result(&here));
+        let exec = line(&format!("{name} called={name}-there"));
+        let both = run(&[&["test", name, "--exec", &exec, "--format", "json", "--jobs", "2"], &QUICK[..]].concat());
+        ends(&both, code);
+        let text = both.out.replace(&format!("{name}-there"), name);
+        let mut result: Value = serde_json::from_str(&text).unwrap();
+        for validator in result["validators"].as_array_mut().unwrap() {
+            validator["duration_ms"] = Value::Null;
+            for finding in validator["findings"].as_array_mut().unwrap() {
+                finding["reproduce"] = Value::Null;
+            }
+        }
+        let [here, there] = &result["validators"].as_array().unwrap()[..] else { panic!("{text}") };
+        assert!(here["presented"].as_u64() > Some(200), "{here}");
+        assert_eq!(here, there);
     }
 }
 
@@ -112,5 +110,150 @@ fn two_of_one_name_are_not_judged_together() {
     let exec = line("sound");
     let ran = run(&["test", "--exec", &exec, "--exec", &exec]);
     ends(&ran, 2);
-    assert!(ran.err.contains("two validators call themselves `sound`"), "{}", ran.err);
+    assert!(ran.err.contains("two validators are called `sound`"), "{}", ran.err);
+}
+
+#[test]
+fn what_does_not_speak_the_protocol_fails_at_a_step_that_is_named() {
+    for (mode, step) in [
+        ("rejects-all", "honest tokens are accepted"),
+        ("refuses-policies", "honest tokens are accepted"),
+        ("answers-malformed", "a line that is no JSON is passed over"),
+        ("dies-of-malformed", "a line that is no JSON is passed over"),
+        ("same-id", "honest tokens are accepted"),
+        ("swaps-ids", "each answer has the id of its request"),
+        ("other-subject", "the identity is the token's"),
+        ("number-as-subject", "the identity is the token's"),
+        ("nameless", "the identity is the token's"),
+    ] {
+        let ran = test(&format!("sound {mode}"), &["--timeout", "1s"]);
+        ends(&ran, 3);
+        assert!(ran.err.contains(step), "{mode}: {}", ran.err);
+        assert!(!written(&ran) && ran.out.is_empty());
+    }
+}
+
+#[test]
+fn what_accepts_everything_has_findings_and_is_told_to_look_at_its_adapter() {
+    let ran = test("sound accepts-all", &["--format", "json"]);
+    // It accepts what it should, with no identity where it said that it gives one.
+    ends(&ran, 3);
+    let ran = test("sound accepts-all anonymous", &["--format", "json"]);
+    ends(&ran, 1);
+    assert!(ran.err.contains("(unsigned, expired, garbage, unknown key)"), "{}", ran.err);
+    assert!(ran.err.contains("check the adapter first"), "{}", ran.err);
+    let result: Value = serde_json::from_str(&ran.out).unwrap();
+    let findings = result["validators"][0]["findings"].as_array().unwrap();
+    for rule in ["SignatureMatches", "NotExpired", "KeyBelongsToIssuer"] {
+        let breaks = |finding: &&Value| finding["rules"].as_array().unwrap().iter().any(|known| known == rule);
+        assert!(findings.iter().any(|finding| breaks(&finding)), "{rule}");
+    }
+}
+
+#[test]
+fn what_breaks_in_the_middle_ends_with_faults() {
+    // After forty answers, whatever it is shown.
+    let ran = test("sound crashes-later", &[]);
+    assert!(matches!(ran.code, 3 | 4), "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains("exit status: 5"), "{}", ran.out);
+}
+
+#[cfg(unix)]
+mod commands {
+    use super::{ends, run, written};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+    use wrongkey::jose::{NumericDate, Token};
+    use wrongkey::validator::command::Template;
+    use wrongkey::validator::program::Program;
+    use wrongkey::validator::{Configured, Fault, Validator, Verdict};
+
+    /// A script, and a validator that runs it.
+    fn validator(folder: &Path, script: &str, timeout: u64) -> Box<dyn Validator> {
+        let path = scripted(folder, script);
+        let program = Program::parse(&format!("{} {{token}} {{policy-file}} {{now}}", path.display())).unwrap();
+        let program = Program { timeout: Duration::from_millis(timeout), ..program };
+        let mut validator = Template::new(program).unwrap().maker()();
+        assert_eq!(validator.configure(&crate::support::policy("symmetric", "shop")), Ok(Configured::Ready));
+        validator
+    }
+
+    fn scripted(folder: &Path, script: &str) -> PathBuf {
+        let path = folder.join("check");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn its_exit_code_is_the_answer_and_nothing_is_read_by_a_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = r#"[ $# = 3 ] && [ "$3" = 7 ] && grep -q '"issuers"' "$2" || exit 50
+            [ "$(stat -c %a "$2" 2>/dev/null || stat -f %Lp "$2")" = 600 ] || exit 51
+            echo "$2" > "$(dirname "$0")/seen"
+            case "$1" in yes*) exit 0;; no*) echo because >&2; exit 1;; skip) echo why; exit 89;; kill) kill -9 $$;; esac
+            exit 3"#;
+        let mut validator = validator(folder.path(), script, 20_000);
+        let mut says = |token: &str| validator.validate(&Token::new(token), NumericDate(7));
+        assert_eq!(says("yes; $(rm -rf /) `x` 'y' \"z\" *"), Ok(Verdict::Accept { identity: None, key: None }));
+        assert_eq!(says("no"), Ok(Verdict::Reject("because".to_owned())));
+        assert_eq!(says("skip"), Ok(Verdict::Skip("why".to_owned())));
+        for (token, how) in [("other", "exit status: 3"), ("kill", "signal: 9")] {
+            assert!(says(token).unwrap_err().to_string().contains(how), "{token}");
+        }
+        let file = std::fs::read_to_string(folder.path().join("seen")).unwrap();
+        assert!(Path::new(file.trim()).exists());
+        drop(validator);
+        assert!(!Path::new(file.trim()).exists());
+    }
+
+    #[test]
+    fn one_that_hangs_ends_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut validator = validator(folder.path(), "sleep 1000 & echo $! > \"$(dirname \"$0\")/pid\"; wait", 1_000);
+        assert_eq!(validator.validate(&Token::new("x"), NumericDate(7)), Err(Fault::Hang(1_000)));
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        let state = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid.trim()]).output().unwrap();
+        let state = String::from_utf8(state.stdout).unwrap();
+        assert!(state.trim().is_empty() || state.trim().starts_with('Z'), "{state}");
+    }
+
+    #[test]
+    fn what_it_prints_of_its_secrets_is_a_leak() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut validator = validator(folder.path(), "cat \"$2\" >&2; exit 1", 20_000);
+        assert_eq!(validator.validate(&Token::new("x"), NumericDate(7)), Err(Fault::Leak));
+    }
+
+    #[test]
+    fn what_an_argument_cannot_hold_is_not_presented() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut validator = validator(folder.path(), "exit 1", 20_000);
+        assert!(validator.cannot_carry(&Token::new("a\0b")).is_some());
+        assert!(validator.cannot_carry(&Token::new("a".repeat(200_000))).is_some());
+        let odd = Token::new([0xff, 0xfe]);
+        assert_eq!(validator.cannot_carry(&odd), None);
+        assert!(matches!(validator.validate(&odd, NumericDate(7)), Ok(Verdict::Reject(_))));
+    }
+
+    #[test]
+    fn on_the_command_line_it_needs_a_party_and_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = scripted(folder.path(), "exit 1");
+        let whole = format!("{} {{token}} {{policy-file}} {{now}}", path.display());
+        for (command, more, why) in [
+            (whole.as_str(), &["--world", "symmetric"][..], "choose with --party, as --party shop or ward or depot"),
+            ("true {token}", &[], "no argument has {policy-file} in it"),
+            ("wrongkey-no-such-program {token} {policy-file}", &[], "there is no such program"),
+        ] {
+            let ran = run(&[&["test", "--command", command], more].concat());
+            ends(&ran, 2);
+            assert!(ran.err.contains(why), "{}", ran.err);
+            assert!(!written(&ran));
+        }
+        let ran = run(&["test", "--command", &whole, "--world", "symmetric", "--party", "depot", "--only", "TM-01"]);
+        ends(&ran, 3);
+        assert!(ran.out.contains("honest tokens were refused"), "{}", ran.out);
+    }
 }

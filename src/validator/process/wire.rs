@@ -81,6 +81,8 @@ pub(super) struct Hello {
     pub(super) description: Description,
     /// Whether it takes lines beyond [`MAX_LINE`].
     pub(super) large: bool,
+    /// Whether it says whose identity it accepts.
+    pub(super) identity: bool,
 }
 
 /// Reads the first line of an adapter.
@@ -133,7 +135,7 @@ pub(super) fn read_hello(line: &[u8], window: usize) -> Result<Hello, String> {
     description.algorithms = list("algorithms")?.into_iter().collect();
     description.at_once = window;
     description.keeps_time = true;
-    Ok(Hello { description, large: has("large") })
+    Ok(Hello { description, large: has("large"), identity: has("identity") })
 }
 
 /// An answer.
