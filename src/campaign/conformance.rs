@@ -60,7 +60,13 @@ pub fn conform(
     })
 }
 
-fn run(adapter: &Adapter, worlds: &[Arc<World>], sites: &[Site<'_>], now: NumericDate) -> Result<Conformed, Unfit> {
+fn run(
+    adapter: &Adapter,
+    maker: &Maker,
+    worlds: &[Arc<World>],
+    sites: &[Site<'_>],
+    now: NumericDate,
+) -> Result<Conformed, Unfit> {
     let description = adapter.description();
     let mut why = "it takes keys from none of the chosen sources".to_owned();
     for site in sites.iter().filter(|site| description.key_sources.contains(&site.key_source)) {
