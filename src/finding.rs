@@ -22,6 +22,8 @@ pub enum Kind {
     Leak,
     /// It refused what every permitted reading accepts.
     FalseReject,
+    /// It fetched a URL that the token names and its policy does not (RFC 8725 section 3.10).
+    ForbiddenFetch,
     /// It gave no answer.
     Fault,
 }
@@ -35,6 +37,7 @@ impl Kind {
             Kind::WrongIdentity => "wrong-identity",
             Kind::Leak => "leak",
             Kind::FalseReject => "false-reject",
+            Kind::ForbiddenFetch => "forbidden-fetch",
             Kind::Fault => "fault",
         }
     }
@@ -154,7 +157,7 @@ pub struct Twin {
 pub fn severity(kind: Kind, of_rules: Option<Severity>) -> Severity {
     match kind {
         Kind::WrongIdentity => Severity::Critical,
-        Kind::Leak => Severity::High,
+        Kind::Leak | Kind::ForbiddenFetch => Severity::High,
         Kind::FalseReject | Kind::Fault => Severity::Medium,
         Kind::FalseAccept => of_rules.unwrap_or(Severity::Medium),
     }

@@ -122,6 +122,9 @@ pub enum Fault {
     /// It printed a secret of its own policy beside its answer, which is left out here.
     #[error("it printed a secret of its own policy")]
     Leak,
+    /// It fetched this URL, which the token names and its policy does not (RFC 8725 section 3.10).
+    #[error("it fetched {0}, which only the token names")]
+    ForbiddenFetch(String),
     /// It is gone and does not come back: nothing further is shown to it.
     #[error("it is gone: {0}")]
     Gone(String),

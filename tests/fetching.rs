@@ -11,15 +11,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
+use wrongkey::campaign::{Outcome, Plan, Progress, Seen, Selection, Stream, replay, run};
 use wrongkey::finding::Kind;
-use wrongkey::issuers::fetching;
+use wrongkey::issuers::{Answer, Published, fetching};
 use wrongkey::jose::{JwkSet, NumericDate, Token};
 use wrongkey::policy::{KeySource, TrustPolicy};
-use wrongkey::rule::Rule;
+use wrongkey::rule::{Rule, Severity};
+use wrongkey::scenario::Scenario;
 use wrongkey::validator::reference::Reference;
 use wrongkey::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
-use wrongkey::world::{Calendar, DEFAULT_SEED, World};
+use wrongkey::world::{Calendar, DEFAULT_SEED, Publication, World};
 
 /// How a validator goes about fetching.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,12 @@ enum Habit {
     Once,
     /// For every token anew, and all keys are everybody's.
     Pooled,
+    /// As always; and wherever `iss` leads, before anything is asked about it.
+    Discovers,
+    /// As always; and what `jku` names, as one more set of every issuer.
+    FollowsJku,
+    /// As always; and what `jku` names, to no purpose.
+    LooksAtJku,
 }
 
 /// The strict reference validator, with keys that it fetches.
@@ -69,6 +76,13 @@ fn filled(handed: &TrustPolicy) -> Option<TrustPolicy> {
     Some(policy)
 }
 
+/// A member of the header (0) or the payload (1) that is text.
+fn said(token: &Token, part: usize, name: &str) -> Option<String> {
+    let text = std::str::from_utf8(token.as_bytes()).ok()?;
+    let octets = wrongkey::jose::decode_base64url(text.split('.').nth(part)?)?;
+    Some(serde_json::from_slice::<Value>(&octets).ok()?[name].as_str()?.to_owned())
+}
+
 impl Validator for Fetcher {
     fn describe(&self) -> Description {
         let sources = BTreeSet::from([KeySource::Fetched]);
@@ -87,6 +101,21 @@ impl Validator for Fetcher {
         if self.filled.is_none() || self.habit != Habit::Once {
             let handed = self.handed.as_ref().ok_or_else(|| Fault::Broken("it was told nothing".to_owned()))?;
             let mut policy = filled(handed).ok_or_else(|| Fault::Broken("a set cannot be fetched".to_owned()))?;
+            let resolver = handed.resolver.clone().unwrap_or_default();
+            if self.habit == Habit::Discovers
+                && let Some(iss) = said(token, 1, "iss")
+            {
+                let _ = fetched(&resolver, &format!("{iss}/.well-known/openid-configuration"));
+            }
+            let wants = matches!(self.habit, Habit::FollowsJku | Habit::LooksAtJku);
+            if let Some(set) = said(token, 0, "jku").filter(|_| wants).and_then(|url| fetched(&resolver, &url))
+                && self.habit == Habit::FollowsJku
+            {
+                let set: JwkSet = serde_json::from_value(set).unwrap();
+                policy.issuers.iter_mut().flat_map(|issuer| &mut issuer.jwks).for_each(|own| {
+                    own.keys.extend(set.keys.iter().cloned());
+                });
+            }
             if self.habit == Habit::Pooled {
                 let all = policy.issuers.iter().flat_map(|issuer| &issuer.jwks).flat_map(|set| set.keys.clone());
                 let all = JwkSet::of(all.collect());
@@ -151,6 +180,59 @@ fn one_that_never_fetches_again_keeps_a_removed_key_for_too_long() {
     });
     let found = found.unwrap_or_else(|| panic!("{:#?}", outcome.findings));
     assert_eq!(found.scenario.key_source, KeySource::Fetched);
+}
+
+#[test]
+fn one_that_goes_wherever_iss_leads_fetches_what_it_must_not() {
+    let outcome = outcome(Habit::Discovers, &["two-issuers"], 2);
+    let found: Vec<_> = outcome.findings.iter().filter(|finding| finding.kind == Kind::ForbiddenFetch).collect();
+    assert!(!found.is_empty() && found.iter().all(|finding| finding.reproduced), "{:#?}", outcome.findings);
+    assert!(found.iter().all(|finding| finding.severity == Severity::High));
+    // It answers rightly all the same, and what it may fetch is held against nobody.
+    assert_eq!(found.len(), outcome.findings.len());
+    assert!(outcome.tally.baseline_held());
+}
+
+/// What comes of one token that says where its key is.
+fn with_jku(habit: Habit, key: &str) -> Seen {
+    let worlds = worlds(&["two-issuers"]);
+    let maker = fetching(fetcher(habit), &worlds, Calendar::At(NOW));
+    let text = format!(
+        r#"{{ "scenario": 1, "world": "two-issuers", "key_source": "fetched", "party": "api", "honest": {{ "issuer": "a" }},
+        "acts": [ {{ "embed-key": {{ "as": "jku", "key": "{key}" }} }}, {{ "sign-with": {{ "key": "{key}" }} }} ] }}"#
+    );
+    let scenario = Scenario::from_json(text.as_bytes()).unwrap();
+    let mut replayed = replay(&worlds, &maker, &scenario, NOW, Duration::from_secs(20)).unwrap();
+    replayed.cases.pop().unwrap().seen
+}
+
+#[test]
+fn what_jku_names_must_not_be_fetched_whatever_the_answer() {
+    let fetch = |seen: &Seen| match seen {
+        Seen::Wrong { kind: Kind::ForbiddenFetch, answer, .. } => Some(answer.clone()),
+        _ => None,
+    };
+    for habit in [Habit::FollowsJku, Habit::LooksAtJku] {
+        // At the attacker's host, and at the host of an issuer that is trusted.
+        for key in ["mallory-rsa", "a-rs"] {
+            let seen = with_jku(habit, key);
+            let answer = fetch(&seen).unwrap_or_else(|| panic!("{key}: {seen:?}"));
+            assert!(answer.contains("/jwks.json"), "{answer}");
+        }
+    }
+    assert!(matches!(with_jku(Habit::Always, "mallory-rsa"), Seen::Rejected(_)));
+    // RFC 7515 section 4.1.2 leaves open what becomes of a good token with a `jku`.
+    assert!(matches!(with_jku(Habit::Always, "a-rs"), Seen::Open { .. }));
+}
+
+#[test]
+fn whoever_follows_jku_would_accept_the_attackers_token() {
+    // Nobody watches here: what is served at the URL verifies the token.
+    let world = &worlds(&["two-issuers"])[0];
+    let published = Published::of(world, &Publication::of(world), Calendar::At(NOW));
+    let Answer::Attacker(set) = published.answer("evil.example", "/x/jwks.json") else { panic!("the attacker's") };
+    let set: JwkSet = serde_json::from_value(set).unwrap();
+    assert!(set.keys.iter().any(|jwk| jwk.material == world.key("mallory-rsa").unwrap().jwk.material));
 }
 
 #[test]

@@ -371,6 +371,10 @@ impl Examiner {
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
             Err(Fault::Leak) => Seen::Wrong { kind: Kind::Leak, answer: Fault::Leak.to_string(), twin: None },
+            Err(Fault::ForbiddenFetch(url)) => {
+                let answer = format!("fetched {}", tame(&url, MAX_ANSWER));
+                Seen::Wrong { kind: Kind::ForbiddenFetch, answer, twin: None }
+            }
             Err(fault) => Seen::Fault(fault),
             Ok(verdict) => match policy.and_then(|policy| self.leaks.in_answer(policy, &verdict)) {
                 Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },

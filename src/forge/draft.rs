@@ -227,6 +227,12 @@ impl Draft {
                     let json = serde_json::to_value(jwk).map_err(|error| wrong(&error.to_string()))?;
                     set(members(&mut self.header, place)?, "jwk", Json::from_serde(&json));
                 }
+                Act::EmbedKey { r#as: KeyHeader::Jku, key } => {
+                    let key = named_key(forge.world(), key).map_err(|problem| wrong(&problem))?;
+                    let number = situation.nonce.number(situation.step, place.act.map_or(0, |(index, _)| index + 1));
+                    let url = self::url(forge.world(), key, number).map_err(|problem| wrong(&problem))?;
+                    set(members(&mut self.header, place)?, "jku", Json::string(url));
+                }
                 Act::EmbedKey { r#as, .. } => {
                     let name = serde_json::to_value(r#as).unwrap_or_default();
                     return Err(not_run(format!("embed-key as {}", name.as_str().unwrap_or_default())));
@@ -525,6 +531,19 @@ fn published_kid(situation: &Situation, key: &Key) -> Option<String> {
             .and_then(|(_, kid)| kid.clone())
     });
     listed.or_else(|| key.jwk.kid.clone())
+}
+
+/// Where a token says that a JWK Set with this key is: at the key's owner, or at the attacker's host, and in each token at
+/// another place, so that whoever fetches it shows for which token.
+fn url(world: &World, key: &Key, number: u64) -> Result<String, String> {
+    let place = world.label(&["url", &number.to_string()]);
+    match key.owner.as_ref().and_then(|owner| world.issuer(owner)) {
+        None => Ok(format!("https://{}.example/{place}/jwks.json", world.label(&["attacker"]))),
+        Some(owner) => {
+            let address = owner.address().ok_or("the name of its issuer is no URL to put a JWK Set at")?;
+            Ok(format!("{}://{}/{place}/jwks.json", address.scheme, address.authority))
+        }
+    }
 }
 
 fn named_key<'w>(world: &'w World, alias: &str) -> Result<&'w Key, String> {

@@ -135,8 +135,14 @@ impl Player<'_> {
                 self.splice(party, splice, depth, parts)
             }
             Act::EmbedKey { r#as, key } => {
-                is(*r#as == KeyHeader::Jwk && !parts.raw_header)?;
-                is(!matches!(self.world.key(key)?.jwk.material, Material::Oct { .. }))
+                is(!parts.raw_header)?;
+                let key = self.world.key(key)?;
+                let home = key.owner.as_ref().and_then(|owner| self.world.issuer(owner));
+                match r#as {
+                    KeyHeader::Jwk => is(!matches!(key.jwk.material, Material::Oct { .. })),
+                    KeyHeader::Jku => is(home.is_none_or(|owner| owner.address().is_some())),
+                    KeyHeader::X5c | KeyHeader::X5u => None,
+                }
             }
             Act::Serialize { r#as } => is(!matches!(r#as, Serialization::General | Serialization::Nested)),
             Act::Raw(Raw::Text { part, .. } | Raw::FlipBit { part, .. }) => {

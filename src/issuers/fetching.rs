@@ -2,14 +2,19 @@
 //!
 //! A campaign tells a validator a policy and shows it tokens, whatever the key source. This stands between the two where the
 //! keys are fetched: when the keys of an issuer change, the validator is not told; the issuer publishes others.
+//!
+//! It also sees what is fetched while a token is judged. What a policy does not name and the token does (`jku`, `x5u`, an `iss`
+//! that nobody trusts) must not be fetched (RFC 8725 section 3.10), whatever the answer is. A fetch is laid at the token
+//! that names its host; one that comes after the answer, or that no token in hand names, is laid at nobody's door.
 
 use super::documents::Published;
-use super::server::Issuers;
-use crate::jose::{NumericDate, Token};
+use super::server::{Fetch, Issuers};
+use crate::jose::{NumericDate, Token, decode_base64url};
 use crate::policy::{KeySource, TrustPolicy};
 use crate::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
-use crate::world::{Address, Calendar, Publication, World};
+use crate::world::{Address, Calendar, Publication, World, host_of};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 
@@ -72,12 +77,72 @@ impl Fetching {
         published.unwrap_or_default().as_told(policy)
     }
 
-    /// From here on the server shows what was told to this validator.
-    fn show(&self) {
-        if let (Some(server), Some(told)) = (&self.server, &self.told) {
-            server.show(Arc::clone(&told.published));
+    /// From here on the server shows what was told to this validator; a mark before the next fetch.
+    fn show(&self) -> u64 {
+        match (&self.server, &self.told) {
+            (Some(server), Some(told)) => {
+                server.show(Arc::clone(&told.published));
+                server.fetches()
+            }
+            _ => 0,
         }
     }
+
+    /// What was fetched since that mark and must not be: by index, the tokens that name it, each with the first such URL.
+    fn forbidden(&self, mark: u64, tokens: &[&Token]) -> Vec<(usize, String)> {
+        let (Some(server), Some(told)) = (&self.server, &self.told) else { return Vec::new() };
+        let fetches = server.fetches_since(mark);
+        let suspects: Vec<&Fetch> = fetches.iter().filter(|fetch| !told.names(fetch)).collect();
+        if suspects.is_empty() {
+            return Vec::new();
+        }
+        let texts: Vec<Vec<String>> = tokens.iter().map(|token| readable(token)).collect();
+        let mut blamed: BTreeMap<usize, String> = BTreeMap::new();
+        for fetch in suspects {
+            let host = host_of(&fetch.host);
+            let place = format!("{host}{}", fetch.path);
+            let holding = |needle: &str| {
+                let holds = |text: &Vec<String>| text.iter().any(|part| part.to_ascii_lowercase().contains(needle));
+                texts.iter().position(holds)
+            };
+            // At the host of somebody who is trusted only the very URL tells the token's from the policy's.
+            let trusted = told.trusts_host(&host);
+            let whole = holding(&place.to_ascii_lowercase());
+            let index = if trusted { whole } else { whole.or_else(|| holding(&host)) };
+            if let Some(index) = index {
+                blamed.entry(index).or_insert_with(|| format!("{}://{}{}", fetch.scheme, fetch.host, fetch.path));
+            }
+        }
+        blamed.into_iter().collect()
+    }
+}
+
+impl Told {
+    /// Whether a document of an issuer was fetched that the policy names.
+    fn names(&self, fetch: &Fetch) -> bool {
+        fetch.issuer.as_ref().is_some_and(|name| self.handed.issuers.iter().any(|told| told.issuer == *name))
+    }
+
+    fn trusts_host(&self, host: &str) -> bool {
+        let hosts = self.handed.issuers.iter().filter_map(|told| Address::of(&told.issuer));
+        hosts.into_iter().any(|address| address.host() == host)
+    }
+}
+
+/// What a token says, as far as base64url hides it: its runs of characters of that alphabet, decoded, and the token itself.
+fn readable(token: &Token) -> Vec<String> {
+    let text = String::from_utf8_lossy(token.as_bytes()).into_owned();
+    let letters = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let decoded = text.split(letters).filter_map(|run| {
+        // A last character alone holds no octet.
+        let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
+        let octets = decode_base64url(whole)?;
+        // RFC 8259 section 7: a solidus may be escaped.
+        Some(String::from_utf8_lossy(&octets).replace("\\/", "/"))
+    });
+    let mut parts: Vec<String> = decoded.collect();
+    parts.push(text);
+    parts
 }
 
 impl Validator for Fetching {
@@ -110,13 +175,24 @@ impl Validator for Fetching {
     }
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
-        self.show();
-        self.inner.validate(token, now)
+        let mark = self.show();
+        let answer = self.inner.validate(token, now);
+        match self.forbidden(mark, &[token]).pop() {
+            Some((_, url)) => Err(Fault::ForbiddenFetch(url)),
+            None => answer,
+        }
     }
 
     fn validate_all(&mut self, tokens: &[(Token, NumericDate)]) -> Vec<Result<Verdict, Fault>> {
-        self.show();
-        self.inner.validate_all(tokens)
+        let mark = self.show();
+        let mut answers = self.inner.validate_all(tokens);
+        let tokens: Vec<&Token> = tokens.iter().map(|(token, _)| token).collect();
+        for (index, url) in self.forbidden(mark, &tokens) {
+            if let Some(answer) = answers.get_mut(index) {
+                *answer = Err(Fault::ForbiddenFetch(url));
+            }
+        }
+        answers
     }
 
     fn cannot_carry(&self, token: &Token) -> Option<String> {

@@ -382,6 +382,7 @@ fn title(finding: &Finding) -> String {
     let what = match finding.kind {
         Kind::FalseAccept => rules.join(" + "),
         Kind::Leak => "SecretNotPrinted".to_owned(),
+        Kind::ForbiddenFetch => "UrlNotFetched".to_owned(),
         other => other.name().to_owned(),
     };
     format!("{} {what}", finding.severity.name())

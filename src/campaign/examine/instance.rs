@@ -162,6 +162,7 @@ fn tamed(fault: Fault) -> Fault {
     match fault {
         Fault::Broken(words) => Fault::Broken(tame(&words, MAX_FAULT)),
         Fault::Gone(words) => Fault::Gone(tame(&words, MAX_FAULT)),
+        Fault::ForbiddenFetch(url) => Fault::ForbiddenFetch(tame(&url, MAX_FAULT)),
         other => other,
     }
 }
