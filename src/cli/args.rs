@@ -353,6 +353,9 @@ pub(super) struct ForgeArgs {
     /// Print the parts decoded
     #[arg(long)]
     pub(super) decoded: bool,
+    /// Print a command that sends it there with curl, as a bearer token
+    #[arg(long, value_name = "URL", conflicts_with = "decoded")]
+    pub(super) curl: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
 use super::endpoint::site_of;
 use super::fetch::{let_fetch, serve_to};
+use super::store::quoted;
 use super::stored::{Loaded, load};
 use super::validators::{all, named, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
@@ -13,6 +14,7 @@ use crate::judgement::Exit;
 use crate::policy::KeySource;
 use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
+use crate::validator::http::{self, Settings};
 use crate::world::{Calendar, World};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -225,6 +227,11 @@ pub(super) fn forge(args: &ForgeArgs) -> Result<Exit, Error> {
                 let _ = writeln!(out, "  {name:<9} {text}");
             }
             super::print(&out);
+        } else if let Some(url) = &args.curl {
+            let words = http::curl(&Settings::new(url), &presented.token);
+            let words = words.map_err(|bad| Error::Usage(format!("--curl: {}", bad.problem)))?;
+            let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+            super::print(&format!("{}\n", words.join(" ")));
         } else {
             super::print_data(presented.token.as_bytes());
         }

@@ -89,6 +89,15 @@ impl Endpoint {
     }
 }
 
+/// The words of a command line that shows a token to an endpoint with curl.
+///
+/// # Errors
+/// Where a setting cannot be understood, or the request cannot carry the token.
+pub fn curl(settings: &Settings, token: &Token) -> Result<Vec<String>, BadSetting> {
+    let form = request::Form::new(settings)?;
+    form.curl(token).map_err(|why| BadSetting::new("url", format!("the token cannot be sent: {why}")))
+}
+
 /// A validator that stands for an endpoint.
 struct Http {
     endpoint: Arc<Endpoint>,

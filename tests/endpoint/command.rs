@@ -95,3 +95,20 @@ fn an_endpoint_is_one_party_of_one_world() {
     usage(&["--party", "both-mail", "--json", "1", "--form", "a={token}"], "cannot be used with");
     place.run(&["test", "--header", "a: b"]).ends(2).complains(&["--url"]);
 }
+
+#[test]
+fn forge_prints_a_command_for_curl_that_sends_the_token() {
+    let place = Place::new();
+    let file = place.file("storm.json", STORM);
+    let file = file.to_str().unwrap();
+    let token = place.run(&["forge", file, "--now", "1790000000"]).ends(0).out;
+    let url = "http://127.0.0.1:1/me?a=[1]";
+    let ran = place.run(&["forge", file, "--now", "1790000000", "--curl", url]).ends(0);
+    let words = shell_words::split(&ran.out).unwrap();
+    let header = format!("authorization: Bearer {}", token.trim());
+    assert_eq!(words, ["curl", "--globoff", "--include", "--header", &header, url]);
+    let raw = r#"{"scenario":1,"world":"two-issuers","party":"api","honest":{"issuer":"a"},"acts":[{"raw":{"before":"\n"}}]}"#;
+    let raw = place.file("raw.json", raw);
+    place.run(&["forge", raw.to_str().unwrap(), "--curl", url]).ends(2).complains(&["0x0a"]);
+    place.run(&["forge", file, "--curl", "nowhere"]).ends(2).complains(&["--curl", "http://"]);
+}

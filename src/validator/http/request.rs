@@ -135,6 +135,28 @@ impl Form {
         request.body(body).map_err(|error| error.to_string())
     }
 
+    /// The words of a command line that sends this request with curl.
+    pub(super) fn curl(&self, token: &Token) -> Result<Vec<String>, String> {
+        if let Some(why) = self.cannot_carry(token) {
+            return Err(why);
+        }
+        let request = self.with(Some(token.as_bytes()))?;
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        // What stands in braces and brackets is as it is.
+        let mut words = ["curl", "--globoff", "--include"].map(str::to_owned).to_vec();
+        if self.method != Method::GET {
+            words.extend(["--request".to_owned(), self.method.to_string()]);
+        }
+        for (name, value) in request.headers() {
+            words.extend(["--header".to_owned(), format!("{name}: {}", text(value.as_bytes()))]);
+        }
+        if !request.body().is_empty() {
+            words.extend(["--data-raw".to_owned(), text(request.body())]);
+        }
+        words.push(request.uri().to_string());
+        Ok(words)
+    }
+
     /// Why a token cannot stand in this request as it is, where that is so.
     pub(super) fn cannot_carry(&self, token: &Token) -> Option<String> {
         let token = token.as_bytes();
