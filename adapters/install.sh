@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the adapters of these languages need, by the languages' own clients or as packages of Debian: install.sh
-# [LANGUAGE…], all of them without one. Says why and goes on where a tool is missing, but not with CI=true. Quick when nothing is to do.
+# [LANGUAGE…], all of them without one. Quick when nothing is to do. Where a tool is missing it says so, goes on with the next
+# language and ends with exit 1; with CI=true it ends at once.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,7 +33,7 @@ go() {
 java() {
     needs java && needs mvn || return 0
     [[ -d java/target/lib && -z $(find java/pom.xml java/src -newer java/target/lib) ]] && return
-    mvn --quiet --batch-mode --file java/pom.xml package
+    mvn --quiet --batch-mode -Dstyle.color=never --file java/pom.xml package
     touch java/target/lib
 }
 
@@ -51,10 +52,12 @@ needs() {
     [[ -z $(type -P "$1") ]] || return 0
     echo "${FUNCNAME[1]}: skipped, there is no $1 here" >&2
     [[ ${CI:-} != true ]] || exit 1
+    skipped=1
     return 1
 }
 
 languages=(python node go java ruby perl)
+skipped=0
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in
         *" $language "*) "$language" ;;
@@ -64,3 +67,4 @@ for language in "${@:-${languages[@]}}"; do
             ;;
     esac
 done
+exit "$skipped"
