@@ -17,8 +17,10 @@ class Terms {
     Object.assign(this, fields)
   }
 
-  // The realm of the issuer that the library's unverified view of the token shows.
+  // The realm of the issuer that the library's unverified view of the token shows. Where there is one only, the application has
+  // nothing to choose, and the library compares the name.
   realmOf(issuer) {
+    if (this.realms.length === 1) return this.realms[0]
     const realm = this.realms.find(one => one.issuers.includes(issuer))
     if (!realm) throw new Refused('the issuer is not trusted')
     return realm

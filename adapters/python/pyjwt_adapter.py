@@ -19,7 +19,7 @@ def signing_keys(realm):
     for data in realm.keys:
         try:
             jwk = jwt.PyJWK(data)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError):
             continue  # a key that the library cannot use
         if jwk.public_key_use in ("sig", None):
             algorithms = [name for name in realm.algorithms if data.get("alg") in (None, name)]
@@ -40,7 +40,7 @@ def settle(terms):
             token,
             key,
             algorithms=algorithms,
-            issuer=realm.issuers,
+            issuer=realm.issuers[0] if len(realm.issuers) == 1 else realm.issuers,
             audience=realm.audiences or None,
             leeway=terms.leeway,
             options={

@@ -45,7 +45,12 @@ class Terms:
     lacking: dict  # issuer name: algorithms that it may use and the library does not have
 
     def realm_of(self, issuer):
-        """The realm of the issuer that the library's unverified view of the token shows."""
+        """The realm of the issuer that the library's unverified view of the token shows.
+
+        Where there is one only, the application has nothing to choose, and the library compares the name.
+        """
+        if len(self.realms) == 1:
+            return self.realms[0]
         for realm in self.realms:
             if issuer in realm.issuers:
                 return realm
