@@ -193,6 +193,26 @@ fn one_that_goes_wherever_iss_leads_fetches_what_it_must_not() {
     assert!(outcome.tally.baseline_held());
 }
 
+#[test]
+fn an_issuer_that_was_trusted_until_now_may_be_asked_while_that_may_be_remembered() {
+    let worlds = worlds(&["two-issuers", "rotation"]);
+    let maker = fetching(fetcher(Habit::Discovers), &worlds, Calendar::At(NOW));
+    let seen = |world: &str, party: &str, issuer: &str| {
+        let present = format!(r#"{{ "present": {{ "to": "{party}", "honest": {{ "issuer": "{issuer}" }} }} }}"#);
+        let text = format!(
+            r#"{{ "scenario": 1, "world": "{world}", "key_source": "fetched",
+            "steps": [ {present}, {{ "disable-issuer": {{ "issuer": "{issuer}" }} }}, {present} ] }}"#
+        );
+        let scenario = Scenario::from_json(text.as_bytes()).unwrap();
+        let mut replayed = replay(&worlds, &maker, &scenario, NOW, Duration::from_secs(20)).unwrap();
+        replayed.cases.pop().unwrap().seen
+    };
+    let told_for_how_long = seen("rotation", "strict", "departing");
+    assert!(matches!(told_for_how_long, Seen::Open { .. }), "{told_for_how_long:?}");
+    let not_told = seen("two-issuers", "api", "a");
+    assert!(matches!(not_told, Seen::Wrong { kind: Kind::ForbiddenFetch, .. }), "{not_told:?}");
+}
+
 /// What comes of one token that says where its key is.
 fn with_jku(habit: Habit, key: &str) -> Seen {
     let worlds = worlds(&["two-issuers"]);

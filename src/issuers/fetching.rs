@@ -14,7 +14,7 @@ use crate::policy::{KeySource, TrustPolicy};
 use crate::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::world::{Address, Calendar, Publication, World, host_of};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 
@@ -46,6 +46,8 @@ struct Told {
     /// As it was handed over, issuers in the order of their names.
     handed: TrustPolicy,
     published: Arc<Published>,
+    /// Whom it was told to trust before, where that may be remembered for a while.
+    earlier: BTreeSet<String>,
 }
 
 impl Fetching {
@@ -118,9 +120,10 @@ impl Fetching {
 }
 
 impl Told {
-    /// Whether a document of an issuer was fetched that the policy names.
+    /// Whether a document of an issuer was fetched that the policy names, or an earlier one that may still be in use.
     fn names(&self, fetch: &Fetch) -> bool {
-        fetch.issuer.as_ref().is_some_and(|name| self.handed.issuers.iter().any(|told| told.issuer == *name))
+        let now = |name: &String| self.handed.issuers.iter().any(|told| told.issuer == *name);
+        fetch.issuer.as_ref().is_some_and(|name| now(name) || self.earlier.contains(name))
     }
 
     fn trusts_host(&self, host: &str) -> bool {
@@ -161,7 +164,13 @@ impl Validator for Fetching {
         };
         let mut sorted = handed.clone();
         sorted.issuers.sort_by(|one, other| one.issuer.cmp(&other.issuer));
-        let before = self.told.replace(Told { handed: sorted, published: Arc::new(self.published(policy)) });
+        let mut earlier = BTreeSet::new();
+        if let Some(before) = self.told.as_ref().filter(|_| policy.jwks_max_age.is_some_and(|age| age > 0)) {
+            earlier.clone_from(&before.earlier);
+            earlier.extend(before.handed.issuers.iter().map(|told| told.issuer.clone()));
+        }
+        let published = Arc::new(self.published(policy));
+        let before = self.told.replace(Told { handed: sorted, published, earlier });
         self.show();
         match (before, &self.told) {
             (Some(before), Some(now)) if before.handed == now.handed => {
