@@ -13,10 +13,17 @@ use crate::world::Key;
 pub(super) const CLASSES: &[Class] = &[
     Class {
         id: "AL-01",
-        title: "The token is unsigned and says so: `alg` is `none`, in every mix of upper and lower case.",
+        title: "The token is unsigned and says so: `alg` is `none`, in every mix of upper and lower case, also where `kid` finds no key.",
         aims: Some(Rule::SignatureMatches),
-        source: "RFC 8725 sections 2.1 and 3.2; RFC 7518 section 3.6; CVE-2021-22160",
-        build: |site| unsigned(site, &["none", "None", "NONE", "nOnE", "noNE"]),
+        source: "RFC 8725 sections 2.1 and 3.2; RFC 7518 section 3.6; CVE-2021-22160; CVE-2022-23540",
+        build: |site| {
+            let mut lists = unsigned(&["none", "None", "NONE", "nOnE", "noNE"]);
+            // Where the look-up finds nothing, there is no key that asks for a signature.
+            for kid in [set_header("kid", Value::text("nobody")), drop_header("kid")] {
+                lists.push(vec![kid, set_header("alg", Value::text("none")), strip()]);
+            }
+            of_the_first(site, &lists)
+        },
     },
     Class {
         id: "AL-02",
@@ -40,7 +47,7 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| {
             let almost = [" none", "none ", "none\t", "none\n", "none\u{0}", "n\u{43e}ne", "\u{ff4e}one"];
             let signed = almost.map(|name| vec![set_header("alg", Value::text(name))]);
-            unsigned(site, &almost).into_iter().chain(tokens(site, &signed)).collect()
+            of_the_first(site, &unsigned(&almost)).into_iter().chain(tokens(site, &signed)).collect()
         },
     },
     Class {
@@ -170,9 +177,13 @@ fn tokens(site: Site<'_>, lists: &[Vec<Act>]) -> Vec<Scenario> {
     site.first().flat_map(|trust| trust.tokens(lists.to_vec())).collect()
 }
 
-fn unsigned(site: Site<'_>, names: &[&str]) -> Vec<Scenario> {
-    let acts = names.iter().map(|name| vec![set_header("alg", Value::text(*name)), strip()]);
-    site.claimable().take(1).flat_map(|trust| trust.tokens(acts.clone())).collect()
+fn unsigned(names: &[&str]) -> Vec<Vec<Act>> {
+    names.iter().map(|name| vec![set_header("alg", Value::text(*name)), strip()]).collect()
+}
+
+/// These tokens, all in the name of the first issuer that can be claimed.
+fn of_the_first(site: Site<'_>, lists: &[Vec<Act>]) -> Vec<Scenario> {
+    site.claimable().take(1).flat_map(|trust| trust.tokens(lists.to_vec())).collect()
 }
 
 fn no_algorithm(site: Site<'_>) -> Vec<Scenario> {
