@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use std::str::FromStr as _;
 
-const ALGORITHMS: [&str; 12] = [
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
-];
+const ALGORITHMS: [&str; 12] =
+    ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 fn main() {
     let mut service = None;
