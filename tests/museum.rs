@@ -224,10 +224,7 @@ impl Row {
         if self.shows(fixed) {
             return Err(format!("{} shows it too: {}", self.fixed, origins(fixed)));
         }
-        if !fixed["validators"][0]["rules"][self.rule.name()]["confirmed"]
-            .as_u64()
-            .is_some_and(|confirmed| confirmed > 0)
-        {
+        if fixed["validators"][0]["rules"][self.rule.name()]["confirmed"].as_u64().unwrap_or(0) == 0 {
             return Err(format!("nothing shows that {} keeps {}", self.fixed, self.rule.name()));
         }
         Ok(())
