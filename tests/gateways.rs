@@ -39,7 +39,7 @@ fn installed(program: &str) -> Option<PathBuf> {
     if let Some(found) = found.into_iter().find(|file| file.is_file()) {
         return Some(found);
     }
-    let missing = format!("`{program}` is not installed: tests/gateways/install.sh installs it");
+    let missing = format!("`{program}` is not installed: `scripts/gateways.sh install` installs it");
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
     println!("skipped: {missing}");
     None
