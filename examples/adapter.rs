@@ -137,6 +137,9 @@ impl Adapter {
         if triggered && let Some(answer) = self.misbehave(id) {
             return answer;
         }
+        if let Some(millis) = self.value("slow").and_then(|millis| millis.parse().ok()) {
+            std::thread::sleep(Duration::from_millis(millis));
+        }
         if self.is("floods") {
             eprint!("{}", "x".repeat(1 << 20));
         }

@@ -2,11 +2,13 @@
 
 mod args;
 mod choice;
+mod configured;
 mod endpoint;
 mod fetch;
 mod processes;
 mod run;
 mod serve;
+mod setup;
 mod single;
 mod store;
 mod stored;

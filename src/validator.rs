@@ -5,6 +5,7 @@
 
 #[cfg(feature = "remote")]
 pub mod command;
+pub mod declared;
 pub mod flawed;
 #[cfg(feature = "remote")]
 pub mod http;

@@ -137,7 +137,7 @@ pub(super) struct WorldExportArgs {
 }
 
 /// Which worlds, and when.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct WorldArgs {
     /// A shipped world's name or a world file; repeatable [default: all shipped worlds]
     #[arg(long = "world", value_name = "NAME|FILE", help_heading = SELECTION)]
@@ -151,7 +151,7 @@ pub(super) struct WorldArgs {
 }
 
 /// An HTTP endpoint: where it is, where the token stands in a request, and what the answers mean.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct EndpointArgs {
     /// An endpoint that was configured for one relying party of one world [world: the one chosen, else storm-0558]
     #[arg(long, value_name = "URL", help_heading = ENDPOINT)]
@@ -204,7 +204,7 @@ pub(super) struct EndpointArgs {
 }
 
 /// Validators in other processes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ProcessArgs {
     /// A program that speaks the protocol of adapters/README.md, with its arguments; repeatable. No shell is in between
     #[arg(long, value_name = "'CMD ARGS'", help_heading = PROCESS)]
@@ -240,7 +240,7 @@ pub(super) struct HuntArgs {
 }
 
 /// What `test` and `hunt` have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct RunArgs {
     /// Validators (`wrongkey list validators`)
     #[arg(value_name = "NAME")]
@@ -273,9 +273,9 @@ pub(super) struct RunArgs {
     /// Workers [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = RUN)]
     pub(super) jobs: Option<u16>,
-    /// Longest wait for one answer: 5s, 500ms
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout, help_heading = RUN)]
-    pub(super) timeout: Duration,
+    /// Longest wait for one answer: 5s, 500ms [default: the configuration's, else 5s]
+    #[arg(long, value_name = "TIME", value_parser = timeout, help_heading = RUN)]
+    pub(super) timeout: Option<Duration>,
     /// The least severity of a finding that fails the run
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::High, help_heading = RESULT)]
     pub(super) fail_on: FailOn,
@@ -294,7 +294,7 @@ pub(super) struct RunArgs {
     /// Where findings go; a former run is kept beside it
     #[arg(long, value_name = "DIR", default_value = "wrongkey-out", help_heading = OUTPUT)]
     pub(super) out: PathBuf,
-    /// Configuration with waivers [default: wrongkey.toml, looked for upward]
+    /// Configuration with validators and waivers [default: wrongkey.toml, looked for upward]
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(super) config: Option<PathBuf>,
     /// Print the result and the findings only, and no progress
@@ -321,9 +321,12 @@ pub(super) struct ReproduceArgs {
     pub(super) trace: bool,
     #[command(flatten)]
     pub(super) world: WorldArgs,
-    /// Longest wait for one answer
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
-    pub(super) timeout: Duration,
+    /// Longest wait for one answer [default: the configuration's, else 5s]
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    pub(super) timeout: Option<Duration>,
+    /// Configuration with validators [default: wrongkey.toml, looked for upward]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -339,9 +342,12 @@ pub(super) struct ShrinkArgs {
     pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
-    /// Longest wait for one answer
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
-    pub(super) timeout: Duration,
+    /// Longest wait for one answer [default: the configuration's, else 5s]
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    pub(super) timeout: Option<Duration>,
+    /// Configuration with validators [default: wrongkey.toml, looked for upward]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -376,6 +382,9 @@ pub(super) struct ListArgs {
     /// For classes: counts by group
     #[arg(long)]
     pub(super) summary: bool,
+    /// For validators: a configuration that names some [default: wrongkey.toml, looked for upward]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -434,6 +443,9 @@ impl From<FailOn> for Severity {
         }
     }
 }
+
+/// How long a validator has for one token, where nobody says otherwise.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn timeout(text: &str) -> Result<Duration, String> {
     let most = Duration::from_secs(3_600);

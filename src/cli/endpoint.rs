@@ -1,6 +1,6 @@
 //! An HTTP endpoint on the command line: which site it is, and what it is made from.
 
-use super::args::{EndpointArgs, WorldArgs};
+use super::args::{EndpointArgs, TIMEOUT, WorldArgs};
 use super::store::quoted;
 use super::validators::{Named, worlds};
 use crate::campaign::Selection;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::jose::NumericDate;
 use crate::policy::KeySource;
 use crate::scenario::Scenario;
-use crate::validator::http::{Endpoint, Settings};
+use crate::validator::http::{BadSetting, Endpoint, Settings};
 use crate::world::{Calendar, Publication, World};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub(super) struct Site {
 }
 
 /// The worlds of a run: where there is an endpoint, the one that it was configured for.
-pub(super) fn worlds_of(endpoint: &EndpointArgs, args: &WorldArgs) -> Result<Vec<Arc<World>>, Error> {
-    if endpoint.url.is_none() {
+pub(super) fn worlds_of(endpoint: bool, args: &WorldArgs) -> Result<Vec<Arc<World>>, Error> {
+    if !endpoint {
         return worlds(args, None);
     }
     match &args.worlds[..] {
@@ -77,11 +77,11 @@ impl EndpointArgs {
     pub(super) fn validator(
         &self,
         site: impl FnOnce() -> Result<Site, Error>,
-        timeout: Duration,
+        timeout: Option<Duration>,
         now: NumericDate,
     ) -> Result<Option<Named>, Error> {
-        let Some(settings) = self.settings(timeout)? else { return Ok(None) };
-        let named = named(settings, &site()?, now)?;
+        let Some(settings) = self.settings(timeout.unwrap_or(TIMEOUT))? else { return Ok(None) };
+        let named = named(settings, &site()?, now, |bad| Error::Usage(format!("--{bad}")))?;
         Ok(Some(Named { again: Some(self.flags()), ..named }))
     }
 
@@ -141,13 +141,18 @@ impl EndpointArgs {
     }
 }
 
-/// An endpoint that was configured for a site.
-pub(super) fn named(settings: Settings, site: &Site, now: NumericDate) -> Result<Named, Error> {
+/// An endpoint that was configured for a site; `wrong` says where a setting of it stands.
+pub(super) fn named(
+    settings: Settings,
+    site: &Site,
+    now: NumericDate,
+    wrong: impl FnOnce(BadSetting) -> Error,
+) -> Result<Named, Error> {
     let Site { world, party, key_source } = site;
     let party = world.party(party).ok_or_else(|| Error::Usage(format!("--party: {} has no `{party}`", world.name)))?;
     let policy = world.policy(party, *key_source, &Publication::of(world), Calendar::At(now));
     let about = format!("{} as {} of {}", settings.url, party.alias, world.name);
-    let endpoint = Endpoint::new(settings, policy).map_err(|bad| Error::Usage(format!("--{bad}")))?;
+    let endpoint = Endpoint::new(settings, policy).map_err(wrong)?;
     let endpoint = Arc::new(endpoint);
     let maker = Arc::clone(&endpoint).makers();
     let name = maker().describe().name;

@@ -1,6 +1,6 @@
 //! Validators in other processes, as they are named on the command line.
 
-use super::args::ProcessArgs;
+use super::args::{ProcessArgs, TIMEOUT};
 use super::validators::Named;
 use crate::campaign::{Selection, conform};
 use crate::error::Error;
@@ -27,7 +27,8 @@ impl ProcessArgs {
     }
 
     /// Starts all that are named.
-    pub(super) fn validators(&self, timeout: Duration, trace: bool) -> Result<Vec<Named>, Error> {
+    pub(super) fn validators(&self, timeout: Option<Duration>, trace: bool) -> Result<Vec<Named>, Error> {
+        let timeout = timeout.unwrap_or(TIMEOUT);
         let program = |flag: &str, line: &String| {
             let program = Program::parse(line).map_err(|why| Error::Usage(format!("--{flag}: {why}")))?;
             let again = format!("--{flag} {}", shell_words::quote(line));
@@ -40,24 +41,29 @@ impl ProcessArgs {
         }
         for line in &self.command {
             let (program, again) = program("command", line)?;
-            all.push(Named { again: Some(again), ..command(program)? });
+            let command = command(program).map_err(|error| match error {
+                Error::Usage(why) => Error::Usage(format!("--command: {why}")),
+                other => other,
+            })?;
+            all.push(Named { again: Some(again), ..command });
         }
         Ok(all)
     }
+}
 
-    /// A command is configured for one relying party.
-    pub(super) fn check_parties(&self, parties: &[String], worlds: &[Arc<World>]) -> Result<(), Error> {
-        let several = worlds.iter().find(|world| world.parties.len() > 1);
-        match several.filter(|_| !self.command.is_empty() && parties.is_empty()) {
-            None => Ok(()),
-            Some(world) => {
-                let names: Vec<&str> = world.parties.iter().map(|party| party.alias.as_str()).collect();
-                Err(Error::Usage(format!(
-                    "--command: {} has several relying parties: choose with --party, as --party {}",
-                    world.name,
-                    names.join(" or ")
-                )))
-            }
+/// A command is configured for one relying party.
+pub(super) fn check_parties(subjects: &[Named], parties: &[String], worlds: &[Arc<World>]) -> Result<(), Error> {
+    let command = subjects.iter().any(|subject| subject.sort == "command");
+    let several = worlds.iter().find(|world| world.parties.len() > 1);
+    match several.filter(|_| command && parties.is_empty()) {
+        None => Ok(()),
+        Some(world) => {
+            let names: Vec<&str> = world.parties.iter().map(|party| party.alias.as_str()).collect();
+            Err(Error::Usage(format!(
+                "--command: {} has several relying parties: choose with --party, as --party {}",
+                world.name,
+                names.join(" or ")
+            )))
         }
     }
 }
@@ -86,7 +92,7 @@ pub(super) fn adapter(program: Program, trace: bool) -> Result<Named, Error> {
 /// A command that is run once for each token.
 pub(super) fn command(program: Program) -> Result<Named, Error> {
     program.check().map_err(|error| Error::Usage(error.to_string()))?;
-    let template = Template::new(program).map_err(|why| Error::Usage(format!("--command: {why}")))?;
+    let template = Template::new(program).map_err(Error::Usage)?;
     Ok(Named {
         name: tame(&template.description().name, MAX_NAME),
         about: "a command for each token".to_owned(),

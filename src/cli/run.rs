@@ -1,16 +1,16 @@
 //! `wrongkey test` and `wrongkey hunt`.
 
-use super::args::{Format, HuntArgs, RunArgs, Source, TestArgs};
+use super::args::{Format, HuntArgs, RunArgs, Source, TIMEOUT, TestArgs};
 use super::choice::select;
+use super::configured::{Names, configuration};
 use super::endpoint::{only_site, worlds_of};
 use super::fetch::{fetches, let_fetch, serve_to};
-use super::processes::conformance;
+use super::processes::{check_parties, conformance};
 use super::store::{Store, check_report, write};
 use super::stored::replays;
-use super::validators::{Named, named, time};
+use super::validators::{Named, built_in, time};
 use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::clock;
-use crate::config::Config;
 use crate::error::Error;
 use crate::generate::{EXHAUSTIVE_WORLDS, Exhaustive, Site};
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
@@ -46,15 +46,27 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
 }
 
 fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
-    let config = Config::find(args.config.as_deref(), &current_folder()?)?;
-    let (control, mut subjects) = subjects(args)?;
+    let config = configuration(args.config.as_deref())?;
+    let names = Names::of(&config, args.config.as_deref())?;
+    let args = &scoped(args, &names)?;
+    let at_endpoint = args.endpoint.url.is_some() || args.names.iter().any(|name| names.is_endpoint(name));
+    let mut worlds = worlds_of(at_endpoint, &args.world)?;
+    for path in &args.reports {
+        check_report(path)?;
+    }
+    let mut store = Store::check(&args.out, world_files(args, &worlds))?;
+    let (control, mut subjects) = subjects(args, &names)?;
     subjects.extend(args.process.validators(args.timeout, false)?);
-    let mut worlds = worlds_of(&args.endpoint, &args.world)?;
     let_fetch(&mut worlds, args.key_sources.contains(&Source::Fetched) || subjects.iter().any(fetches));
     let mut selection = select(args, &worlds)?;
+    for name in args.names.iter().filter(|name| names.is_endpoint(name)) {
+        if subjects.iter().all(|subject| subject.name != *name) {
+            subjects.push(names.endpoint(name, args.timeout, || only_site(&mut selection, &worlds))?);
+        }
+    }
     let endpoint = args.endpoint.validator(|| only_site(&mut selection, &worlds), args.timeout, clock::now())?;
     subjects.extend(endpoint);
-    args.process.check_parties(&args.parties, &worlds)?;
+    check_parties(&subjects, &args.parties, &worlds)?;
     if let Some(twice) =
         subjects.iter().enumerate().find_map(|(at, one)| subjects[..at].iter().find(|known| known.name == one.name))
     {
@@ -62,11 +74,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     }
     let now = time(&args.world, subjects.iter().chain(&control))?;
     serve_to(&mut subjects, &worlds, now);
-    for path in &args.reports {
-        check_report(path)?;
-    }
     let unsigned = unsigned(&selection.sites(&worlds));
-    let mut store = Store::check(&args.out, world_files(args, &worlds))?;
     let (mut replays, stored) = replays(args, &config, &worlds, &selection, now)?;
     replays.extend(conformance(&subjects, &worlds, &selection, now)?);
     let (core, random) = match search {
@@ -82,7 +90,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
         stream,
         now,
         jobs: args.jobs.map_or(cores, usize::from),
-        timeout: args.timeout,
+        timeout: args.timeout.unwrap_or(TIMEOUT),
         max_findings: args.max_findings,
     };
     let progress = Arc::new(Progress::default());
@@ -164,6 +172,13 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     })
 }
 
+/// What was asked for, with what the configuration says of the validators that are named.
+fn scoped(args: &RunArgs, names: &Names<'_>) -> Result<RunArgs, Error> {
+    let mut args = args.clone();
+    names.scope(&args.names, &mut args.world.worlds, &mut args.parties)?;
+    Ok(args)
+}
+
 /// The files of those worlds that are not shipped, by the worlds' names.
 fn world_files(args: &RunArgs, worlds: &[Arc<World>]) -> BTreeMap<String, PathBuf> {
     let named = args.world.worlds.iter().zip(worlds);
@@ -191,16 +206,16 @@ fn exhaustive(args: &RunArgs, worlds: &[Arc<World>], selection: &Selection) -> E
     Exhaustive::of(&taken.cloned().collect::<Vec<_>>(), |site| selection.takes(&site.party.alias, site.key_source))
 }
 
-/// The sensitivity control, where no validator is named, and the validators.
-fn subjects(args: &RunArgs) -> Result<(Option<Named>, Vec<Named>), Error> {
+/// The sensitivity control, where no validator is named, and the validators, but for endpoints.
+fn subjects(args: &RunArgs, names: &Names<'_>) -> Result<(Option<Named>, Vec<Named>), Error> {
     if args.names.is_empty() && args.endpoint.url.is_none() && !args.process.any() {
         let sound = recipes().into_iter().filter(|recipe| recipe.sound);
-        let subjects = sound.map(|recipe| named(recipe.name)).collect::<Result<_, _>>()?;
-        return Ok((Some(named(CONTROL)?), subjects));
+        return Ok((built_in(CONTROL), sound.filter_map(|recipe| built_in(recipe.name)).collect()));
     }
     // One that is named twice is judged once.
     let first = args.names.iter().enumerate().filter(|(at, name)| !args.names[..*at].contains(name));
-    Ok((None, first.map(|(_, name)| named(name)).collect::<Result<_, _>>()?))
+    let named = first.filter_map(|(_, name)| names.named(name, args.timeout, false).transpose());
+    Ok((None, named.collect::<Result<_, _>>()?))
 }
 
 fn judge_control(
@@ -285,8 +300,4 @@ fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {
         }
     };
     ctrlc::set_handler(handler).map_err(|error| Error::Usage(format!("interrupts cannot be caught: {error}")))
-}
-
-fn current_folder() -> Result<PathBuf, Error> {
-    std::env::current_dir().map_err(|source| Error::Read { path: PathBuf::from("."), source })
 }

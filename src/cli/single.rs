@@ -1,11 +1,12 @@
 //! Commands about one scenario: `reproduce`, `shrink`, `forge`.
 
-use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, WorldArgs};
+use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, TIMEOUT, WorldArgs};
+use super::configured::{Names, configuration};
 use super::endpoint::site_of;
 use super::fetch::{let_fetch, serve_to};
 use super::store::quoted;
 use super::stored::{Loaded, load};
-use super::validators::{all, named, time, worlds};
+use super::validators::{all, time, worlds};
 use crate::campaign::{Case, Evidence, Replayed, Seen, replay, shrink_finding};
 use crate::error::Error;
 use crate::finding::{Finding, Kind, tame};
@@ -59,14 +60,22 @@ enum Ending {
 
 pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
-    let worlds = worlds_for(&args.world, &loaded)?;
-    let endpoint = args.endpoint.validator(|| site_of(&loaded.scenario, &worlds), args.timeout, crate::clock::now())?;
-    let mut subjects = match (&args.names[..], &loaded.finding) {
-        ([], _) if endpoint.is_some() || args.process.any() => Vec::new(),
-        ([], Some(finding)) => vec![named(&finding.validator)?],
-        ([], None) => all().into_iter().filter(|validator| validator.sort != "flawed").collect(),
-        (names, _) => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
+    let config = configuration(args.config.as_deref())?;
+    let known = Names::of(&config, args.config.as_deref())?;
+    let flags = args.endpoint.url.is_some() || args.process.any();
+    let names = match (&args.names[..], &loaded.finding) {
+        ([], _) if flags => Vec::new(),
+        ([], Some(finding)) => vec![finding.validator.clone()],
+        ([], None) => {
+            all().into_iter().filter(|validator| validator.sort != "flawed").map(|validator| validator.name).collect()
+        }
+        (names, _) => names.to_vec(),
     };
+    let worlds = worlds_for(&known.worlds_beside(&args.world, &names)?, &loaded)?;
+    let site = || site_of(&loaded.scenario, &worlds);
+    let one = |name: &String| known.one(name, args.timeout, args.trace, site);
+    let mut subjects: Vec<_> = names.iter().map(one).collect::<Result<_, _>>()?;
+    let endpoint = args.endpoint.validator(site, args.timeout, crate::clock::now())?;
     subjects.extend(endpoint);
     subjects.extend(args.process.validators(args.timeout, args.trace)?);
     let now = time(&args.world, &subjects)?;
@@ -81,7 +90,7 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     }
     let mut endings = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
-        let replayed = replay(&worlds, &subject.maker, &loaded.scenario, now, args.timeout);
+        let replayed = replay(&worlds, &subject.maker, &loaded.scenario, now, args.timeout.unwrap_or(TIMEOUT));
         let replayed = replayed.map_err(|error| loaded.blame(error))?;
         if index == 0 {
             for case in &replayed.cases {
@@ -174,7 +183,9 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
 
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     let loaded = load(&args.file)?;
-    let worlds = worlds_for(&args.world, &loaded)?;
+    let config = configuration(args.config.as_deref())?;
+    let known = Names::of(&config, args.config.as_deref())?;
+    let worlds = worlds_for(&known.worlds_beside(&args.world, args.name.as_slice())?, &loaded)?;
     let mut subjects = args.process.validators(args.timeout, false)?;
     subjects.extend(args.endpoint.validator(
         || site_of(&loaded.scenario, &worlds),
@@ -182,7 +193,7 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
         crate::clock::now(),
     )?);
     if let Some(name) = &args.name {
-        subjects.push(named(name)?);
+        subjects.push(known.one(name, args.timeout, false, || site_of(&loaded.scenario, &worlds))?);
     }
     if subjects.len() != 1 {
         return Err(Error::Usage(
@@ -195,7 +206,7 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     if let Some(ready) = &subject.ready {
         ready()?;
     }
-    let shrunk = shrink_finding(&worlds, &subject.maker, &loaded.scenario, now, args.timeout);
+    let shrunk = shrink_finding(&worlds, &subject.maker, &loaded.scenario, now, args.timeout.unwrap_or(TIMEOUT));
     match shrunk.map_err(|error| loaded.blame(error))? {
         Some((smallest, case)) => {
             let (text, _) = answer(&case, None);

@@ -1,9 +1,12 @@
 //! Commands that teach: `explain` and `list`.
 
 use super::args::{ExplainArgs, Format, ListArgs, What};
-use super::validators::all;
+use super::configured::{Names, configuration};
+use super::validators::{Named, all};
 use crate::alike::hint;
+use crate::config::Kind;
 use crate::error::Error;
+use crate::finding::tame;
 use crate::generate::{Absent, Class, Interface, Site, absent, classes};
 use crate::judgement::Exit;
 use crate::rule::Rule;
@@ -13,6 +16,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+
+/// Longest text of a configuration that is shown in a list.
+const MAX_ABOUT: usize = 200;
 
 const BOLD: Style = Style::new().bold();
 
@@ -108,10 +114,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
                 json!({ "name": world.name, "parties": parties.join(", "), "about": world.about.replace('\n', " ") })
             })
             .collect(),
-        What::Validators => all()
-            .iter()
-            .map(|validator| json!({ "name": validator.name, "sort": validator.sort, "about": validator.about }))
-            .collect(),
+        What::Validators => validators(args)?,
     };
     match args.format {
         Format::Json => {
@@ -129,6 +132,22 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Clean)
+}
+
+/// Those that are built in, and those of the configuration.
+fn validators(args: &ListArgs) -> Result<Vec<serde_json::Value>, Error> {
+    let config = configuration(args.config.as_deref())?;
+    let names = Names::of(&config, args.config.as_deref())?;
+    let own = names.entries().map(|(entry, from)| {
+        let (sort, about) = match &entry.kind {
+            Kind::Exec(line) => ("process", line),
+            Kind::Command(line) => ("command", line),
+            Kind::Url(request) => ("endpoint", &request.url),
+        };
+        json!({ "name": entry.name, "sort": sort, "from": from, "about": tame(about, MAX_ABOUT) })
+    });
+    let row = |validator: &Named| json!({ "name": validator.name, "sort": validator.sort, "from": "built in", "about": validator.about });
+    Ok(own.chain(all().iter().map(row)).collect())
 }
 
 fn absent_row(absent: &Absent) -> serde_json::Value {
@@ -180,8 +199,9 @@ fn table(rows: &[serde_json::Value]) -> String {
 
 /// Name first, then short members, the sentence last. Sources are left to `explain` and to JSON: they are long.
 fn ordered(row: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
-    const ORDER: [&str; 11] =
-        ["name", "severity", "rule", "needs", "sort", "classes", "absent", "parties", "title", "demand", "about"];
+    const ORDER: [&str; 12] = [
+        "name", "severity", "rule", "needs", "sort", "from", "classes", "absent", "parties", "title", "demand", "about",
+    ];
     let cell = |name: &&str| {
         let value = row.get(*name)?;
         Some(value.as_str().map_or_else(|| format!("{value} {name}"), str::to_owned))

@@ -32,7 +32,7 @@ pub(super) struct Named {
 /// Makes sure that a validator can be judged.
 pub(super) type Ready = Arc<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
-/// All of them.
+/// All that are built in.
 pub(super) fn all() -> Vec<Named> {
     let mut all = vec![Named {
         name: "reference".to_owned(),
@@ -77,14 +77,9 @@ pub(super) fn all() -> Vec<Named> {
     all
 }
 
-/// The validator of that name.
-pub(super) fn named(name: &str) -> Result<Named, Error> {
-    let mut known = all();
-    if let Some(index) = known.iter().position(|validator| validator.name == name) {
-        return Ok(known.swap_remove(index));
-    }
-    let hint = hint(name, known.iter().map(|validator| validator.name.as_str()));
-    Err(Error::Usage(format!("there is no validator `{name}`: see `wrongkey list validators`{hint}")))
+/// The built-in validator of that name.
+pub(super) fn built_in(name: &str) -> Option<Named> {
+    all().into_iter().find(|validator| validator.name == name)
 }
 
 /// The time of forging. A validator that reads the machine's clock cannot be shown tokens of another time.

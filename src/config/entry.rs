@@ -40,6 +40,8 @@ pub struct Entry {
     pub parties: Vec<String>,
     /// What it can do, where less than it says itself.
     pub features: Option<BTreeSet<Feature>>,
+    /// The algorithms it has, by the names of RFC 7518 and RFC 8037, where it cannot say so itself; none: all.
+    pub algorithms: Vec<String>,
     /// Whose time it uses, where it is not what it says itself.
     pub clock: Option<Clock>,
     /// For one token.
@@ -152,6 +154,7 @@ pub(super) struct EntryFile {
     world: Texts,
     party: Texts,
     features: Option<Spanned<Vec<String>>>,
+    algorithms: Texts,
     clock: Text,
     timeout: Text,
     window: Option<Spanned<i64>>,
@@ -242,6 +245,7 @@ impl EntryFile {
             worlds: some(&self.world, "world", place)?,
             parties: some(&self.party, "party", place)?,
             features: self.features(place)?,
+            algorithms: some(&self.algorithms, "algorithms", place)?,
             clock: self.clock(place)?,
             timeout: time(&self.timeout, "timeout", Duration::from_millis(10), place)?,
             window: number(self.window.as_ref(), "window", MAX_WINDOW, place)?,
@@ -270,6 +274,7 @@ impl EntryFile {
             at("connections", &self.connections),
         ];
         let of_program = [at("features", &self.features), at("clock", &self.clock)];
+        let of_silent = [at("algorithms", &self.algorithms)];
         let of_exec = [at("window", &self.window)];
         let first = |members: &[Option<(&'static str, usize)>], goes_with: &'static str| {
             members.iter().flatten().next().map(|&(member, at)| (member, at, goes_with))
@@ -277,7 +282,7 @@ impl EntryFile {
         match kind {
             "url" => first(&of_program, "`exec` and `command`").or_else(|| first(&of_exec, "`exec`")),
             "command" => first(&of_url, "`url`").or_else(|| first(&of_exec, "`exec`")),
-            _ => first(&of_url, "`url`"),
+            _ => first(&of_url, "`url`").or_else(|| first(&of_silent, "`command` and `url`")),
         }
     }
 

@@ -18,6 +18,7 @@ leeway = "1m"
 
 [validators.each]
 command = "verify {token} {policy-file} {now}"
+algorithms = ["RS256"]
 leeway = "0s"
 
 [validators.edge]
@@ -54,6 +55,7 @@ fn every_member_arrives_where_it_belongs() {
         cwd: Some("services/gate".into()),
         worlds: texts(&["two-issuers"]),
         parties: texts(&["api", "web"]),
+        algorithms: Vec::new(),
         features: Some([Feature::LiveUpdate, Feature::Large].into()),
         clock: Some(Clock::System),
         timeout: Some(Duration::from_millis(500)),
@@ -63,6 +65,7 @@ fn every_member_arrives_where_it_belongs() {
     assert_eq!(*gate, expected);
     assert_eq!(each.kind, Kind::Command("verify {token} {policy-file} {now}".to_owned()));
     assert_eq!((each.line, each.leeway, each.timeout), (15, Some(Duration::ZERO), None));
+    assert_eq!(each.algorithms, ["RS256"]);
     let request = Request {
         url: "http://127.0.0.1:8080/me".to_owned(),
         method: Some("POST".to_owned()),
@@ -79,7 +82,7 @@ fn every_member_arrives_where_it_belongs() {
         wait_for: Some(Duration::from_secs(30)),
         connections: Some(4),
     };
-    assert_eq!((edge.line, &edge.kind), (19, &Kind::Url(Box::new(request))));
+    assert_eq!((edge.line, &edge.kind), (20, &Kind::Url(Box::new(request))));
 }
 
 #[test]
@@ -107,6 +110,7 @@ fn what_is_wrong_is_told_with_its_line_and_what_would_be_right() {
         (gate("clock = 'mine'"), &["line 4: `clock`: \"mine\" is none of settable, system"]),
         (gate("env = { 'A=B' = 'c' }"), &["line 4: `env`: \"A=B\" cannot be set"]),
         (gate("env = { A = 1 }"), &["line 4", "expected a string"]),
+        (gate("algorithms = 'RS256'"), &["line 4: `algorithms` goes with `command` and `url`"]),
         (gate("header = 'a: b'"), &["line 4: `header` goes with `url`, and this is `exec`"]),
         ("[validators.a]\nurl = 'b'\nwindow = 1".to_owned(), &["line 3: `window` goes with `exec`"]),
         ("[validators.a]\nurl = 'b'\nclock = 'system'".to_owned(), &["line 3: `clock` goes with `exec` and `command`"]),
