@@ -46,6 +46,9 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
 }
 
 fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
+    // Before anything is started that would have to be ended.
+    let progress = Arc::new(Progress::default());
+    stop_on_interrupt(&progress)?;
     let config = configuration(args.config.as_deref())?;
     let names = Names::of(&config, args.config.as_deref())?;
     let args = &scoped(args, &names)?;
@@ -93,8 +96,6 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
         timeout: args.timeout.unwrap_or(TIMEOUT),
         max_findings: args.max_findings,
     };
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;
     }

@@ -16,6 +16,7 @@ use crate::policy::KeySource;
 use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
 use crate::validator::http::{self, Settings};
+use crate::validator::program::end_all;
 use crate::world::{Calendar, World};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -58,7 +59,17 @@ enum Ending {
     Fixed,
 }
 
+/// Nobody wants to wait, and what was started for us ends with us.
+fn end_on_interrupt() -> Result<(), Error> {
+    let handler = || {
+        end_all();
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    };
+    ctrlc::set_handler(handler).map_err(|error| Error::Usage(format!("interrupts cannot be caught: {error}")))
+}
+
 pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
+    end_on_interrupt()?;
     let loaded = load(&args.file)?;
     let config = configuration(args.config.as_deref())?;
     let known = Names::of(&config, args.config.as_deref())?;
@@ -182,6 +193,7 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
 }
 
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
+    end_on_interrupt()?;
     let loaded = load(&args.file)?;
     let config = configuration(args.config.as_deref())?;
     let known = Names::of(&config, args.config.as_deref())?;

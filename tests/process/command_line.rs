@@ -257,3 +257,38 @@ mod commands {
         assert!(ran.out.contains("honest tokens were refused"), "{}", ran.out);
     }
 }
+
+/// A run that is interrupted, once or twice, leaves no process behind, nor any that its adapter has started.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_left_behind_after_an_interrupt() {
+    use std::process::{Command, Stdio};
+    for times in [1, 2] {
+        let place = tempfile::tempdir().unwrap();
+        let (pids, child) = (place.path().join("pids"), place.path().join("child"));
+        let exec = line(&format!("sound 'counts={}' 'child={}'", pids.display(), child.display()));
+        let mut run = Command::new(assert_cmd::cargo::cargo_bin("wrongkey"))
+            .current_dir(place.path())
+            .args(["test", "--exec", &exec, "--world", "two-issuers", "--random", "1000000", "--jobs", "2"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = || std::fs::read_to_string(&pids).unwrap_or_default().lines().count();
+        // Both workers are at work, after the process of the conformance run.
+        while started() < 2 {
+            assert!(run.try_wait().unwrap().is_none(), "it ended too early");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        for _ in 0..times {
+            assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+        }
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        let all = std::fs::read_to_string(&pids).unwrap() + &std::fs::read_to_string(&child).unwrap();
+        for pid in all.lines() {
+            let seen = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+            let state = String::from_utf8(seen.stdout).unwrap();
+            assert!(state.trim().is_empty() || state.trim().starts_with('Z'), "{pid} is there: {state}");
+        }
+    }
+}
