@@ -8,6 +8,8 @@ mod command_line;
 mod common;
 #[path = "process/faults.rs"]
 mod faults;
+#[path = "process/schema.rs"]
+mod schema;
 #[path = "process/support.rs"]
 mod support;
 #[path = "process/virtual.rs"]
