@@ -95,9 +95,10 @@ fn a_set_up_is_run_once_and_shown_where_it_fails() {
 
 #[test]
 fn a_program_that_a_set_up_leaves_behind_holds_nobody_up() {
-    // It keeps the pipe for longer than a test may take.
-    let place = place(&table("gate", "sound", "setup = \"sh -c 'sleep 60 & exit 1'\""));
+    // It keeps the pipe to its end, which shows whether anybody has waited for that.
+    let place = place(&table("gate", "sound", "setup = \"sh -c '(sleep 60; touch late) & exit 1'\""));
     place.run(&[&["test", "gate"], &QUICK[..]].concat()).ends(3).complains(&["is not set up", "printed nothing"]);
+    assert!(!place.path("late").exists());
 }
 
 #[test]
