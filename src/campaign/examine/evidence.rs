@@ -105,17 +105,15 @@ impl Examiner {
     ) -> Option<Result<(), String>> {
         let instance = match self.twins.remove(&policy) {
             Some(instance) => instance,
-            None => {
+            None if self.asks_ahead() => {
                 let place = Place::Twin(Box::new(policy.clone()));
-                match self.prepared.take(&place) {
-                    Some(prepared) => prepared,
-                    None => {
-                        let instance = self.told(None, &policy, order);
-                        self.place(Some(&instance), place);
-                        instance
-                    }
-                }
+                self.prepared.take(&place).unwrap_or_else(|| {
+                    let instance = self.told(None, &policy, order);
+                    self.place(Some(&instance), place);
+                    instance
+                })
             }
+            None => self.told(None, &policy, order),
         };
         if self.twins.len() >= if self.asks_ahead() { MAX_TWINS_AHEAD } else { MAX_TWINS } {
             self.twins.clear();
