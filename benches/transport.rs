@@ -64,12 +64,8 @@ fn tokens(issuer: &str, key: &str, alg: &str) -> (Arc<TrustPolicy>, Vec<(Token, 
     let world = World::shipped("all-algorithms", DEFAULT_SEED).unwrap_or_else(|| unreachable!("it is shipped"));
     let party = world.parties[0].alias.clone();
     let forge = Forge::new(Arc::clone(&world), Calendar::At(clock::now()));
-    let honest = Honest {
-        issuer: issuer.to_owned(),
-        key: Some(key.to_owned()),
-        alg: Some(alg.to_owned()),
-        ..Honest::default()
-    };
+    let honest =
+        Honest { issuer: issuer.to_owned(), key: Some(key.to_owned()), alg: Some(alg.to_owned()), ..Honest::default() };
     let scenario = Scenario::single(world.name.clone(), KeySource::PerIssuer, party.clone(), honest, Vec::new());
     let policy = forge.policy(&party, KeySource::PerIssuer).unwrap_or_else(|| unreachable!("it is the world's"));
     let tokens = (0..TOKENS).map(|number| {
