@@ -1,6 +1,6 @@
 //! What it costs to judge a validator in another process: the same tokens through `wrongkey` and through a plain pipe into the
-//! same adapter. Run by `cargo bench --bench transport`, after `adapters/install.sh`; what is not installed is left out and
-//! named.
+//! same adapter. Run by `cargo bench --bench transport`, after `adapters/install.sh` and a release build of `adapters/rust`; what is
+//! not there is left out and named.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -29,7 +29,7 @@ const ADAPTERS: [(&str, &str); 4] = [
     ("adapters/python/.venv/bin/python adapters/python/pyjwt_adapter.py", "at least 0.9"),
     ("node adapters/node/jose.mjs", "at least 0.9"),
     ("node adapters/node/jsonwebtoken.mjs", "at least 0.9"),
-    ("adapters/rust/target/release/jsonwebtoken-adapter", "HS256 at least 30,000 a second"),
+    ("adapters/rust/target/release/wrongkey-adapter-jsonwebtoken", "HS256 at least 30,000 a second"),
 ];
 
 fn main() {
@@ -143,12 +143,10 @@ fn through_a_pipe(
         format!("{{\"validate\":{{\"id\":{id},\"token\":\"{token}\",\"now\":{now}}}}}\n")
     };
     let policy = serde_json::to_string(policy).map_err(|error| error.to_string())?;
-    let first = format!(
-        "{{\"hello\":{{\"protocol\":1,\"harness\":\"plain pipe\"}}}}\n{{\"configure\":{{\"id\":0,\"fresh\":true,\"policy\":{policy}}}}}\n{}",
-        asked(1, &tokens[0])
-    );
-    input.write_all(first.as_bytes()).map_err(|error| error.to_string())?;
-    for wanted in ["hello", "ok", "accept"] {
+    let hello = "{\"hello\":{\"protocol\":1,\"harness\":\"plain pipe\"}}\n".to_owned();
+    let configure = format!("{{\"configure\":{{\"id\":0,\"fresh\":true,\"policy\":{policy}}}}}\n");
+    for (line, wanted) in [(hello, "hello"), (configure, "ok"), (asked(1, &tokens[0]), "accept")] {
+        input.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
         answered(wanted)?;
     }
     let lines: String = tokens.iter().enumerate().map(|(at, token)| asked(at + 2, token)).collect();
