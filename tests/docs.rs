@@ -344,3 +344,28 @@ fn links_of_the_readme_lead_somewhere() {
         }
     }
 }
+
+/// The crates that the library brings with these features.
+fn crates(features: &[&str]) -> usize {
+    let tree = ["tree", "--locked", "-e", "normal", "--prefix", "none", "--no-dedupe", "--format", "{p}"];
+    let output =
+        std::process::Command::new(env!("CARGO")).args(tree).args(features).current_dir(ROOT).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let named = text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>()).filter(|crate_| crate_.len() == 2);
+    named.collect::<BTreeSet<_>>().len()
+}
+
+#[test]
+fn the_readme_says_how_many_crates_the_library_brings() {
+    let readme = document("README.md").replace('\n', " ");
+    let bare = ["--no-default-features"];
+    let strategy = ["--no-default-features", "--features", "proptest"];
+    let said = format!(
+        "{} crates ({} with the strategy, {} with the command line",
+        crates(&bare),
+        crates(&strategy),
+        crates(&[])
+    );
+    assert!(readme.contains(&said), "README.md does not say: {said}");
+}
