@@ -2,24 +2,24 @@
 
 mod mangle;
 mod seek;
+mod text;
 
 use super::value::resolve;
 use super::{At, Forge, Pen, Situation};
 use crate::error::Error;
 use crate::jose::{
-    Family, Json, Jwk, JwkSet, Member, Primitive, Serialization, SpelledPart, Spelling, Token, encode_base64url,
-    spell_octets, spell_part,
+    Family, Json, Jwk, JwkSet, Member, Primitive, Serialization, Spelling, Token, encode_base64url, spell_octets,
 };
 use crate::key::{PrivateKey, public_text};
-use crate::provenance::{Jws, Part, Presented, Provenance, SigningEvent};
+use crate::provenance::{Jws, Presented, Provenance, SigningEvent};
 use crate::scenario::{
-    Act, Duplicate, EcdsaInteger, Honest, KeyHeader, Kid, Mangle, Place, PublicForm, Raw, Segment, SetMember, SignWith,
-    Span, Splice,
+    Act, Duplicate, EcdsaInteger, Honest, KeyHeader, Kid, Mangle, PublicForm, Raw, Segment, SetMember, SignWith, Span,
+    Splice,
 };
 use crate::world::{Key, World};
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use text::{Text, add, members, replace, set, spell};
 
 /// How long an honest token lives.
 const LIFETIME: Span = Span(3600);
@@ -41,56 +41,6 @@ pub(super) struct Draft {
     replaced: Option<String>,
     events: Vec<SigningEvent>,
     depth: usize,
-}
-
-/// A header or payload while it is written.
-#[derive(Clone)]
-enum Text {
-    Written(Written),
-    Raw(String),
-}
-
-/// Members and how they are to be spelled. They are shared with the events that signed them, and spelled once.
-#[derive(Clone)]
-struct Written {
-    members: Arc<Vec<Member>>,
-    spellings: Vec<Spelling>,
-    spelled: OnceCell<SpelledPart>,
-}
-
-impl Written {
-    fn spelled(&self) -> &SpelledPart {
-        self.spelled.get_or_init(|| spell_part(&self.members, &self.spellings))
-    }
-
-    /// To be changed: what was spelled counts no longer.
-    fn members_mut(&mut self) -> &mut Vec<Member> {
-        self.spelled.take();
-        Arc::make_mut(&mut self.members)
-    }
-}
-
-impl Text {
-    fn of(members: Vec<Member>) -> Self {
-        Text::Written(Written { members: Arc::new(members), spellings: Vec::new(), spelled: OnceCell::new() })
-    }
-
-    fn write(&self) -> &str {
-        match self {
-            Text::Written(written) => &written.spelled().text,
-            Text::Raw(text) => text,
-        }
-    }
-
-    fn part(&self) -> Part {
-        match self {
-            Text::Written(written) => Part::Written {
-                members: Arc::clone(&written.members),
-                departures: written.spelled().departures.clone(),
-            },
-            Text::Raw(_) => Part::Opaque,
-        }
-    }
 }
 
 impl Draft {
@@ -553,47 +503,6 @@ fn named_key<'w>(world: &'w World, alias: &str) -> Result<&'w Key, String> {
 fn no_private(alias: &str, place: At) -> Error {
     let problem = format!("the world has only the public half of `{alias}`: it cannot sign");
     Error::Scenario { place: place.to_string(), problem }
-}
-
-fn members(text: &mut Text, place: At) -> Result<&mut Vec<Member>, Error> {
-    match text {
-        Text::Written(written) => Ok(written.members_mut()),
-        Text::Raw(_) => Err(Error::Scenario {
-            place: place.to_string(),
-            problem: "raw octets have no members: put this act before `raw`".to_owned(),
-        }),
-    }
-}
-
-/// Sets the last member of that name where it stands, or adds it at the end.
-fn set(members: &mut Vec<Member>, name: &str, value: Json) {
-    match members.iter_mut().rev().find(|member| member.name == name) {
-        Some(member) => member.value = value,
-        None => members.push(Member::new(name, value)),
-    }
-}
-
-fn add(members: &mut Vec<Member>, member: Member, at: Place) {
-    match at {
-        Place::First => members.insert(0, member),
-        Place::Last => members.push(member),
-    }
-}
-
-fn spell(text: &mut Text, spelling: Spelling) {
-    if let Text::Written(written) = text
-        && !written.spellings.contains(&spelling)
-    {
-        written.spelled.take();
-        written.spellings.push(spelling);
-    }
-}
-
-/// Puts raw text in place of a part, unless it is the text that stands there.
-fn replace(text: &mut Text, raw: String) {
-    if text.write() != raw {
-        *text = Text::Raw(raw);
-    }
 }
 
 fn flip(octets: &mut [u8], bit: u32) {

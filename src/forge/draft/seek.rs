@@ -1,6 +1,7 @@
 //! ECDSA signatures of which one in 256 has an integer that begins with a zero octet (RFC 7518 section 3.4).
 
-use super::{At, Draft, Forge, members, set};
+use super::text::{members, set};
+use super::{At, Draft, Forge};
 use crate::error::Error;
 use crate::jose::{Family, Json, Primitive, last};
 use crate::key::{PrivateKey, Signature};
