@@ -3,7 +3,7 @@
 mod entry;
 mod length;
 
-pub use entry::{Entry, Feature, Kind, Request};
+pub use entry::{Entry, Feature, Kind};
 pub(crate) use length::length;
 
 use crate::alike::hint;

@@ -6,6 +6,7 @@
 #[cfg(feature = "remote")]
 pub mod command;
 pub mod declared;
+pub mod endpoint;
 pub mod flawed;
 #[cfg(feature = "remote")]
 pub mod http;

@@ -8,7 +8,7 @@ use super::store::quoted;
 use super::validators::{Named, all, built_in, one_world};
 use crate::alike::hint;
 use crate::clock;
-use crate::config::{Config, Entry, Feature, Kind, Request};
+use crate::config::{Config, Entry, Feature, Kind};
 use crate::error::Error;
 use crate::policy::KeySource;
 use crate::validator::declared::declared;
@@ -212,10 +212,10 @@ impl<'c> Names<'c> {
         site: impl FnOnce() -> Result<Site, Error>,
     ) -> Result<Named, Error> {
         let entry = self.known(name)?;
-        let Kind::Url(request) = &entry.kind else {
+        let Kind::Url(written) = &entry.kind else {
             return Err(self.wrong(entry, "is no endpoint: name it where programs are named"));
         };
-        let settings = self.settings(entry, request, timeout.or(entry.timeout).unwrap_or(TIMEOUT))?;
+        let settings = self.settings(entry, written, timeout.or(entry.timeout).unwrap_or(TIMEOUT))?;
         let wrong = |bad: BadSetting| self.wrong(entry, &format!("`{}`: {}", bad.setting, bad.problem));
         let named = endpoint::named(settings, &site()?, clock::now(), wrong)?;
         self.set_up(entry)?;
@@ -284,9 +284,9 @@ impl<'c> Names<'c> {
         Ok(Named { maker: declared(named.maker, description), ..named })
     }
 
-    fn settings(&self, entry: &Entry, request: &Request, timeout: Duration) -> Result<Settings, Error> {
-        let usual = Settings::new(&request.url);
-        let ca = request.ca.as_ref().map(|ca| {
+    /// What its endpoint is made from: what is written there, and what holds for every kind of validator.
+    fn settings(&self, entry: &Entry, written: &Settings, timeout: Duration) -> Result<Settings, Error> {
+        let ca = entry.ca.as_ref().map(|ca| {
             let path = self.config.folder().join(ca);
             std::fs::read_to_string(&path).map_err(|source| {
                 self.config.wrong(entry.line, &format!("`ca`: cannot read {}: {source}", path.display()))
@@ -294,23 +294,11 @@ impl<'c> Names<'c> {
         });
         Ok(Settings {
             name: Some(entry.name.clone()),
-            method: request.method.clone(),
-            headers: request.headers.clone(),
-            cookies: request.cookies.clone(),
-            query: request.query.clone(),
-            form: request.form.clone(),
-            json: request.json.clone(),
-            accept_status: request.accept_status.clone().unwrap_or(usual.accept_status),
-            reject_status: request.reject_status.clone().unwrap_or(usual.reject_status),
-            identity: request.identity.clone(),
             ca: ca.transpose()?,
-            rate: request.rate.clone(),
-            leeway: entry.leeway.map_or(usual.leeway, |leeway| leeway.as_secs()),
+            leeway: entry.leeway.map_or(written.leeway, |leeway| leeway.as_secs()),
             algorithms: entry.algorithms.clone(),
-            connections: request.connections.unwrap_or(usual.connections),
             timeout,
-            wait_for: request.wait_for.unwrap_or(usual.wait_for),
-            url: usual.url,
+            ..written.clone()
         })
     }
 }

@@ -4,6 +4,7 @@ use super::{Place, length};
 use crate::alike::hint;
 use crate::error::Error;
 use crate::validator::Clock;
+use crate::validator::endpoint::Settings;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub struct Entry {
     pub window: Option<usize>,
     /// Clock skew that it allows whatever its policy says.
     pub leeway: Option<Duration>,
+    /// A file with certificates of who may vouch for an endpoint.
+    pub ca: Option<PathBuf>,
 }
 
 /// What a validator is.
@@ -59,41 +62,8 @@ pub enum Kind {
     Exec(String),
     /// A program that is run once a token.
     Command(String),
-    /// An HTTP endpoint.
-    Url(Box<Request>),
-}
-
-/// An HTTP endpoint, and what is sent to it. Every text is as it was written; the members have the names of the flags.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
-    /// Where it is.
-    pub url: String,
-    /// The method of the request.
-    pub method: Option<String>,
-    /// Header fields, as `Authorization: Bearer {token}`.
-    pub headers: Vec<String>,
-    /// Cookies, as `session={token}`.
-    pub cookies: Vec<String>,
-    /// Parameters of the query.
-    pub query: Vec<String>,
-    /// Fields of a form in the body.
-    pub form: Vec<String>,
-    /// A JSON text in the body.
-    pub json: Option<String>,
-    /// Statuses that mean that the token is good.
-    pub accept_status: Option<String>,
-    /// Statuses that mean that it is not.
-    pub reject_status: Option<String>,
-    /// JSON pointers to whom the endpoint takes the caller for.
-    pub identity: Vec<String>,
-    /// A file with certificates of who may vouch for the server.
-    pub ca: Option<PathBuf>,
-    /// Most requests in a time.
-    pub rate: Option<String>,
-    /// How long to wait for the first answer.
-    pub wait_for: Option<Duration>,
-    /// Connections that one worker uses at a time.
-    pub connections: Option<usize>,
+    /// An HTTP endpoint. What holds for every kind stands in the [`Entry`], and its `ca` is read when it is used.
+    Url(Box<Settings>),
 }
 
 /// An ability of a validator, by the name that the protocol has for it.
@@ -237,7 +207,7 @@ impl EntryFile {
             kind: match kind.0 {
                 "exec" => Kind::Exec(text),
                 "command" => Kind::Command(text),
-                _ => Kind::Url(Box::new(self.request(text, place)?)),
+                _ => Kind::Url(Box::new(self.endpoint(text, place)?)),
             },
             setup: plain(&self.setup),
             env: self.env(place)?,
@@ -250,6 +220,7 @@ impl EntryFile {
             timeout: time(&self.timeout, "timeout", Duration::from_millis(10), place)?,
             window: number(self.window.as_ref(), "window", MAX_WINDOW, place)?,
             leeway: time(&self.leeway, "leeway", Duration::ZERO, place)?,
+            ca: plain(&self.ca).map(PathBuf::from),
         })
     }
 
@@ -286,26 +257,27 @@ impl EntryFile {
         }
     }
 
-    fn request(&self, url: String, place: &Place<'_>) -> Result<Request, Error> {
+    fn endpoint(&self, url: String, place: &Place<'_>) -> Result<Settings, Error> {
         let list = |texts: &Texts| texts.as_ref().map(|texts| texts.get_ref().0.clone()).unwrap_or_default();
         if let (Some(_), Some(json)) = (&self.form, &self.json) {
             return Err(place.wrong(place.line(json.span().start), "`json`: there is `form` too: keep one of them"));
         }
-        Ok(Request {
-            url,
+        let usual = Settings::new(url);
+        let connections = number(self.connections.as_ref(), "connections", MAX_CONNECTIONS, place)?;
+        Ok(Settings {
             method: plain(&self.method),
             headers: list(&self.header),
             cookies: list(&self.cookie),
             query: list(&self.query),
             form: list(&self.form),
             json: plain(&self.json),
-            accept_status: plain(&self.accept_status),
-            reject_status: plain(&self.reject_status),
+            accept_status: plain(&self.accept_status).unwrap_or_else(|| usual.accept_status.clone()),
+            reject_status: plain(&self.reject_status).unwrap_or_else(|| usual.reject_status.clone()),
             identity: list(&self.identity),
-            ca: plain(&self.ca).map(PathBuf::from),
             rate: plain(&self.rate),
-            wait_for: time(&self.wait_for, "wait-for", Duration::ZERO, place)?,
-            connections: number(self.connections.as_ref(), "connections", MAX_CONNECTIONS, place)?,
+            wait_for: time(&self.wait_for, "wait-for", Duration::ZERO, place)?.unwrap_or(usual.wait_for),
+            connections: connections.unwrap_or(usual.connections),
+            ..usual
         })
     }
 

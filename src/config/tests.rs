@@ -1,5 +1,6 @@
 use super::*;
 use crate::validator::Clock;
+use crate::validator::endpoint::Settings;
 use std::time::Duration;
 
 const EVERYTHING: &str = r#"
@@ -61,28 +62,29 @@ fn every_member_arrives_where_it_belongs() {
         timeout: Some(Duration::from_millis(500)),
         window: Some(16),
         leeway: Some(Duration::from_secs(60)),
+        ca: None,
     };
     assert_eq!(*gate, expected);
     assert_eq!(each.kind, Kind::Command("verify {token} {policy-file} {now}".to_owned()));
     assert_eq!((each.line, each.leeway, each.timeout), (15, Some(Duration::ZERO), None));
     assert_eq!(each.algorithms, ["RS256"]);
-    let request = Request {
-        url: "http://127.0.0.1:8080/me".to_owned(),
+    let settings = Settings {
         method: Some("POST".to_owned()),
         headers: texts(&["X-Token: {token}"]),
         cookies: texts(&["a=b", "c=d"]),
         query: texts(&["q=1"]),
         form: texts(&["token={token}"]),
         json: None,
-        accept_status: Some("204".to_owned()),
-        reject_status: Some("401,403".to_owned()),
+        accept_status: "204".to_owned(),
+        reject_status: "401,403".to_owned(),
         identity: texts(&["/sub", "iss=/iss"]),
-        ca: Some("ca.pem".into()),
         rate: Some("100/s".to_owned()),
-        wait_for: Some(Duration::from_secs(30)),
-        connections: Some(4),
+        wait_for: Duration::from_secs(30),
+        connections: 4,
+        ..Settings::new("http://127.0.0.1:8080/me")
     };
-    assert_eq!((edge.line, &edge.kind), (20, &Kind::Url(Box::new(request))));
+    assert_eq!((edge.line, &edge.kind), (20, &Kind::Url(Box::new(settings))));
+    assert_eq!(edge.ca.as_deref(), Some(std::path::Path::new("ca.pem")));
 }
 
 #[test]

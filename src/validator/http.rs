@@ -8,7 +8,8 @@ mod policy;
 mod request;
 mod settings;
 
-pub use settings::{BadSetting, Settings};
+pub use super::endpoint::Settings;
+pub use settings::BadSetting;
 
 use super::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::jose::{NumericDate, Token};

@@ -1,8 +1,9 @@
 //! Asks an endpoint: connections that are kept, a bounded time, a bounded answer, and what silence means.
 
 use super::NotReady;
+use super::Settings;
 use super::request::Form;
-use super::settings::{BadSetting, Pointers, Settings, Statuses};
+use super::settings::{BadSetting, Pointers, Statuses};
 use crate::clock;
 use crate::jose::Token;
 use crate::validator::{Fault, Identity, Verdict};

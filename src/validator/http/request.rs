@@ -1,6 +1,7 @@
 //! Where the token stands in a request, and which tokens cannot stand there.
 
-use super::settings::{BadSetting, Settings};
+use super::Settings;
+use super::settings::BadSetting;
 use crate::jose::Token;
 use std::fmt::Write as _;
 use ureq::http::header::{CONTENT_TYPE, COOKIE};
