@@ -251,6 +251,9 @@ impl Adapter {
                 if let Some(tenant) = identity.tenant {
                     accept["tid"] = json!(tenant);
                 }
+                if let Some(audience) = identity.audience {
+                    accept["aud"] = self.spoken_audience(audience);
+                }
                 if let Some(key) = key {
                     accept["key"] = json!(key);
                 }
@@ -269,6 +272,25 @@ impl Adapter {
             Verdict::Reject(why) => json!({ "id": id, "reject": why }),
             Verdict::Skip(why) => json!({ "id": id, "skip": why }),
         }
+    }
+}
+
+impl Adapter {
+    fn spoken_audience(&self, mut names: Vec<String>) -> Value {
+        if self.is("other-audience") {
+            return json!("somebody else");
+        }
+        if self.is("first-audience") {
+            names.truncate(1);
+        }
+        if self.is("audience-in-disorder") {
+            if let [one] = &names[..] {
+                return json!(one);
+            }
+            names.reverse();
+            names.extend_from_within(..);
+        }
+        json!(names)
     }
 }
 

@@ -96,8 +96,36 @@ pub struct SignedIdentity {
     pub sub: Option<String>,
     /// The tenant in a template issuer's name; for a literal issuer what the tenant claim says, where it is there.
     pub tenant: Option<String>,
+    /// The names in `aud`, none where it is not there; `None` where it holds anything that is no name.
+    pub audience: Option<BTreeSet<String>>,
     /// The key that signed.
     pub key: Option<Material>,
+}
+
+impl SignedIdentity {
+    /// Whether this is the audience that was signed. RFC 7519 section 4.1.3 has no order and no meaning for a name that stands
+    /// twice, and an empty text names nobody. What was signed and is no audience can be said in any way.
+    #[must_use]
+    pub fn is_for(&self, said: &[String]) -> bool {
+        self.audience.as_ref().is_none_or(|signed| *signed == names_among(said.iter().map(String::as_str)))
+    }
+}
+
+/// Each name once; an empty text names nobody.
+fn names_among<'n>(names: impl Iterator<Item = &'n str>) -> BTreeSet<String> {
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The names in an `aud`, where it is an audience (RFC 7519 section 4.1.3).
+fn audience_in(value: Option<&Json>) -> Option<BTreeSet<String>> {
+    match value {
+        None => Some(BTreeSet::new()),
+        Some(Json::String(name)) => Some(names_among(std::iter::once(name.as_str()))),
+        Some(Json::Array(items)) => {
+            items.iter().map(Json::as_str).collect::<Option<Vec<&str>>>().map(|names| names_among(names.into_iter()))
+        }
+        Some(_) => None,
+    }
 }
 
 /// One lawful answer.
@@ -396,7 +424,8 @@ impl<'p> Case<'p> {
         }
         let text = |name| last(payload, name).and_then(|value| value.as_str()).map(str::to_owned);
         let tenant = claimed.and_then(|claimed| claimed.tenant.or(claimed.tenant_claim));
-        SignedIdentity { iss: text("iss"), sub: text("sub"), tenant, key }
+        let audience = audience_in(last(payload, "aud"));
+        SignedIdentity { iss: text("iss"), sub: text("sub"), tenant, audience, key }
     }
 
     /// What RFC 7515 section 2, RFC 4648 and RFC 8259 make of a spelling.

@@ -67,6 +67,9 @@ pub struct Identity {
     /// The tenant, where the issuer has tenants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The names in `aud`, where the validator says them; a text is a list of one (RFC 7519 section 4.1.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Vec<String>>,
 }
 
 /// A validator's answer.

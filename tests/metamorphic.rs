@@ -140,9 +140,13 @@ impl Names {
     }
 
     fn answer_before(&self, answer: Answer) -> Answer {
-        let Answer::Accepts { identity: Some(Identity { iss, sub, tenant }), key } = answer else { return answer };
-        let identity =
-            Identity { iss: self.before("iss", iss), sub: self.before("sub", sub), tenant: self.before("tid", tenant) };
+        let Answer::Accepts { identity: Some(Identity { iss, sub, tenant, audience }), key } = answer else {
+            return answer;
+        };
+        let (iss, sub, tenant) = (self.before("iss", iss), self.before("sub", sub), self.before("tid", tenant));
+        let audience =
+            audience.map(|names| names.into_iter().filter_map(|name| self.before("aud", Some(name))).collect());
+        let identity = Identity { iss, sub, tenant, audience };
         Answer::Accepts { identity: Some(identity), key }
     }
 }
@@ -237,6 +241,8 @@ fn compare_expectations(played: &Played<'_>) -> Result<(), String> {
                 identity.iss = names.before("iss", identity.iss);
                 identity.sub = names.before("sub", identity.sub);
                 identity.tenant = names.before("tid", identity.tenant);
+                let before = |name| names.before("aud", Some(name));
+                identity.audience = identity.audience.map(|all| all.into_iter().filter_map(before).collect());
                 identity
             });
             before.broken() == after.broken()

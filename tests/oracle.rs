@@ -29,6 +29,7 @@ fn an_honest_token_must_be_accepted_as_what_its_signer_wrote() {
         iss: Some(A.to_owned()),
         sub: Some("alice".to_owned()),
         tenant: None,
+        audience: Some([API.to_owned()].into()),
         key: Some(KEY_A.material().clone()),
     };
     assert_eq!(said.acceptable(), Some(&identity));

@@ -62,7 +62,12 @@ impl Validator for OurGate {
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
         let text = String::from_utf8_lossy(token.as_bytes());
         Ok(match self.0.authenticate(&text, now.0) {
-            Ok(user) => Verdict::accept(Identity { iss: user.issuer, sub: user.subject, tenant: user.tenant }),
+            Ok(user) => Verdict::accept(Identity {
+                iss: user.issuer,
+                sub: user.subject,
+                tenant: user.tenant,
+                ..Identity::default()
+            }),
             Err(why) => Verdict::Reject(why),
         })
     }

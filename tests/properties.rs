@@ -35,9 +35,12 @@ fn is_lawful(verdict: &Verdict, lawful: &std::collections::BTreeSet<Lawful>) -> 
     lawful.iter().any(|answer| match (answer, verdict) {
         (Lawful::Reject(_), Verdict::Reject(_)) => true,
         (Lawful::Accept(signed), Verdict::Accept { identity, key }) => {
-            let SignedIdentity { iss, sub, tenant, key: signer } = signed;
+            let SignedIdentity { iss, sub, tenant, key: signer, .. } = signed;
             let same_tenant = |said: &Option<String>| said.is_none() || said == tenant;
-            let same = identity.as_ref().is_some_and(|i| i.iss == *iss && i.sub == *sub && same_tenant(&i.tenant));
+            let same_audience = |said: &Option<Vec<String>>| said.as_ref().is_none_or(|said| signed.is_for(said));
+            let same = identity.as_ref().is_some_and(|i| {
+                i.iss == *iss && i.sub == *sub && same_tenant(&i.tenant) && same_audience(&i.audience)
+            });
             same && (key.is_none() || *key == signer.as_ref().map(wrongkey::jose::Material::thumbprint))
         }
         _ => false,

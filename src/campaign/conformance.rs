@@ -11,7 +11,7 @@ use crate::oracle::{Expectation, SignedIdentity, Told, expect};
 use crate::policy::TrustPolicy;
 use crate::scenario::{Act, Scenario, Step};
 use crate::validator::process::Adapter;
-use crate::validator::{Configured, Fault, Maker, Validator, Verdict};
+use crate::validator::{Configured, Fault, Identity, Maker, Validator, Verdict};
 use crate::world::{Calendar, World};
 use std::sync::Arc;
 
@@ -184,9 +184,9 @@ impl Run<'_> {
         self.validator.mishaps().first().map_or(Ok(()), |fault| Err(Unfit { step, why: fault.to_string() }))
     }
 
-    fn is_the_tokens(&self, shown: &Shown, identity: Option<&crate::validator::Identity>) -> Result<(), Unfit> {
+    fn is_the_tokens(&self, shown: &Shown, identity: Option<&Identity>) -> Result<(), Unfit> {
         let unfit = |why: String| Err(Unfit { step: IDENTITY, why });
-        let Some(SignedIdentity { iss, sub, .. }) = shown.lawful.acceptable() else { return Ok(()) };
+        let Some(signed @ SignedIdentity { iss, sub, .. }) = shown.lawful.acceptable() else { return Ok(()) };
         match identity {
             None if self.adapter.says_identity() => {
                 unfit("its hello lists the feature `identity`, and it accepts with none".to_owned())
@@ -200,6 +200,10 @@ impl Run<'_> {
                     shown(iss),
                     shown(sub)
                 ))
+            }
+            Some(Identity { audience: Some(said), .. }) if !signed.is_for(said) => {
+                let names: Vec<&str> = signed.audience.iter().flatten().map(String::as_str).collect();
+                unfit(format!("it answers aud {said:?} to a token with aud {names:?}"))
             }
             _ => Ok(()),
         }

@@ -419,7 +419,8 @@ impl Examiner {
                 if let Some(identity) = identity {
                     let tenant = identity.tenant.is_none() || identity.tenant == signed.tenant;
                     let issuer = !self.description.says_issuer || identity.iss == signed.iss;
-                    if !issuer || identity.sub != signed.sub || !tenant {
+                    let audience = identity.audience.as_ref().is_none_or(|said| signed.is_for(said));
+                    if !issuer || identity.sub != signed.sub || !tenant || !audience {
                         return wrong(Kind::WrongIdentity, describe_accept(verdict));
                     }
                 }

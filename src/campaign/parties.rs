@@ -64,6 +64,9 @@ pub(super) fn describe_accept(verdict: &Verdict) -> String {
     if identity.tenant.is_some() {
         text.push_str(&format!(" tenant {}", shown(&identity.tenant)));
     }
+    if let Some(names) = &identity.audience {
+        text.push_str(&format!(" aud {}", tame(&names.join(", "), 120)));
+    }
     text
 }
 

@@ -173,7 +173,7 @@ impl Flawed {
             let names = ["preferred_username", "email"].iter().filter_map(|name| jws.claims.get(*name)?.as_str());
             sub = names.map(str::to_owned).next().or(sub);
         }
-        Ok(Accepted { identity: Identity { iss: claimed.iss.clone(), sub, tenant }, key })
+        Ok(Accepted { identity: Identity { iss: claimed.iss.clone(), sub, tenant, audience: None }, key })
     }
 
     fn worded(&self, trust: &Trust, refusal: Refusal) -> String {
@@ -193,5 +193,6 @@ fn identity_unverified(policy: &TrustPolicy, token: &Token) -> Identity {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
     let iss = text("iss");
     let issuer = iss.as_deref().and_then(|iss| policy.issuer_named(iss)).filter(|issuer| issuer.is_template());
-    Identity { sub: text("sub"), tenant: issuer.and_then(|issuer| text(tenant_claim(issuer))), iss }
+    let tenant = issuer.and_then(|issuer| text(tenant_claim(issuer)));
+    Identity { sub: text("sub"), tenant, iss, audience: None }
 }

@@ -166,6 +166,7 @@ impl Trust {
             iss: Some(iss.to_owned()),
             sub: claims.get("sub").and_then(Value::text).map(str::to_owned),
             tenant: tenant.map(str::to_owned),
+            audience: Some(audience_in(claims.get("aud"))),
         };
         Ok(Verdict::Accept { identity: Some(identity), key: Some(key.thumbprint.clone()) })
     }
@@ -327,6 +328,16 @@ fn check_audience(aud: Option<&Value>, audiences: &[String]) -> Result<(), Refus
         _ => false,
     };
     if ours { Ok(()) } else { Err("the token is not for us") }
+}
+
+/// Whom the token is for; nobody, where what it says is no text.
+fn audience_in(aud: Option<&Value>) -> Vec<String> {
+    let names = match aud {
+        Some(Value::Array(names)) => names.as_slice(),
+        Some(name) => std::slice::from_ref(name),
+        None => &[],
+    };
+    names.iter().filter_map(Value::text).map(str::to_owned).collect()
 }
 
 /// A media type without the `application/` that may be left out (RFC 7515 section 4.1.9).

@@ -48,7 +48,12 @@ impl Validator for Evil {
     fn validate(&mut self, _: &Token, _: NumericDate) -> Result<Verdict, Fault> {
         match self.0 {
             By::Accepting => Ok(Verdict::Accept {
-                identity: Some(Identity { iss: Some(evil()), sub: Some(evil()), tenant: Some(evil()) }),
+                identity: Some(Identity {
+                    iss: Some(evil()),
+                    sub: Some(evil()),
+                    tenant: Some(evil()),
+                    audience: Some(vec![evil(), evil()]),
+                }),
                 key: Some(evil()),
             }),
             By::Rejecting => Ok(Verdict::Reject(evil())),

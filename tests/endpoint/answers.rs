@@ -153,7 +153,7 @@ fn an_accepting_answer_says_who_it_is() {
     };
     let accepts = |iss: Option<&str>, sub: Option<&str>, tenant: Option<&str>| {
         let [iss, sub, tenant] = [iss, sub, tenant].map(|text| text.map(str::to_owned));
-        Ok(Verdict::accept(Identity { iss, sub, tenant }))
+        Ok(Verdict::accept(Identity { iss, sub, tenant, audience: None }))
     };
     let all = ["/user/sub", "iss=/user/iss", "tid=/user/t"];
     assert_eq!(said("/all", &all), (accepts(Some("https://a.example"), Some("alice"), Some("t1")), true));

@@ -321,6 +321,8 @@ pub(crate) fn says_after(told: &[(i64, TrustPolicy)], made: &Made, wanted: &Must
                     identity.tenant.is_none() || identity.tenant == signed.tenant,
                     "{name} {identity:?} {signed:?}"
                 );
+                let audience = identity.audience.as_ref();
+                assert!(audience.is_none_or(|said| signed.is_for(said)), "{name} {identity:?} {signed:?}");
                 let signer = signed.key.as_ref().map(Material::thumbprint);
                 assert!(key.is_none() || key == signer, "{name} relies on {key:?}, not {signed:?}");
             }

@@ -2,8 +2,8 @@
 
 use super::made::Must::{Accept, Either};
 use super::made::{
-    A, B, KEY_A, KEY_B, Made, NOW, STRANGER, TEMPLATE, changed, converged, expectation, honest, issuer, jwk, policy,
-    reject, says, says_after, strings, text, with,
+    A, B, KEY_A, KEY_B, Made, NOW, STRANGER, TEMPLATE, changed, converged, expectation, honest, issuer, jwk, number,
+    policy, reject, says, says_after, strings, text, texts, with,
 };
 use std::sync::LazyLock;
 use wrongkey::forge::{Forge, Move};
@@ -23,6 +23,38 @@ fn of_tenant(iss: &str, tid: &str) -> Made {
 
 fn template(tenants: Option<&[&str]>) -> TrustedIssuer {
     TrustedIssuer { tenants: tenants.and_then(strings), ..issuer(TEMPLATE, &[jwk(&KEY_A, Some("a1"))]) }
+}
+
+#[test]
+fn an_audience_is_the_names_that_were_signed_in_any_order_and_number() {
+    let is_for = |aud: Option<Json>, said: &[&str]| {
+        let any = with(|policy| {
+            policy.audiences = None;
+            policy.required_claims = None;
+        });
+        let token = aud.map_or_else(|| honest().no_claim("aud"), |aud| honest().claim("aud", aud));
+        let said: Vec<String> = said.iter().copied().map(str::to_owned).collect();
+        expectation(&[(0, any)], &token).acceptable().map(|who| who.is_for(&said))
+    };
+    let yes = |aud: Json, said: &[&str]| assert_eq!(is_for(Some(aud.clone()), said), Some(true), "{aud:?} {said:?}");
+    let no = |aud: Json, said: &[&str]| assert_eq!(is_for(Some(aud.clone()), said), Some(false), "{aud:?} {said:?}");
+    yes(text("a"), &["a"]);
+    yes(texts(&["a"]), &["a"]);
+    yes(texts(&["a", "b"]), &["b", "a"]);
+    yes(texts(&["a", "b", "a"]), &["b", "a"]);
+    yes(texts(&["a", "b"]), &["a", "b", "b"]);
+    yes(text(""), &[]);
+    yes(texts(&[]), &[]);
+    no(text("a"), &[]);
+    no(text("a"), &["A"]);
+    no(text("a b"), &["a", "b"]);
+    no(texts(&["a", "b"]), &["a"]);
+    no(texts(&["a"]), &["a", "b"]);
+    no(texts(&[]), &["a"]);
+    assert_eq!([is_for(None, &[]), is_for(None, &["a"])], [Some(true), Some(false)]);
+    // What is no audience can be said in any way.
+    yes(number("7"), &["7"]);
+    yes(Json::Array(vec![text("a"), number("7")]), &["a"]);
 }
 
 #[test]

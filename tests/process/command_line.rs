@@ -116,6 +116,7 @@ fn two_of_one_name_are_not_judged_together() {
 #[test]
 fn what_does_not_speak_the_protocol_fails_at_a_step_that_is_named() {
     for (mode, step) in [
+        ("reference other-audience", "the identity is the token's"),
         ("rejects-all", "honest tokens are accepted"),
         ("refuses-policies", "honest tokens are accepted"),
         ("answers-malformed", "a line that is no JSON is passed over"),
@@ -126,11 +127,30 @@ fn what_does_not_speak_the_protocol_fails_at_a_step_that_is_named() {
         ("number-as-subject", "the identity is the token's"),
         ("nameless", "the identity is the token's"),
     ] {
-        let ran = test(&format!("sound {mode}"), &["--timeout", "1s"]);
+        let arguments = if mode.contains(' ') { mode.to_owned() } else { format!("sound {mode}") };
+        let ran = test(&arguments, &["--timeout", "1s"]);
         ends(&ran, 3);
         assert!(ran.err.contains(step), "{mode}: {}", ran.err);
         assert!(!written(&ran) && ran.out.is_empty());
     }
+}
+
+#[test]
+fn the_audience_that_it_says_is_the_one_that_was_signed_in_any_order() {
+    let judged = |mode: &str| {
+        let exec = line(&format!("reference {mode}"));
+        run(&["test", "--exec", &exec, "--world", "two-issuers", "--only", "IA-3*", "--exit-zero", "--format", "json"])
+    };
+    let found = |ran: &Ran| {
+        let result: Value = serde_json::from_str(&ran.out).unwrap();
+        let findings = result["validators"][0]["findings"].as_array().unwrap().clone();
+        findings.iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // Only the tokens for several show it.
+    let first = judged("first-audience");
+    assert_eq!(found(&first), ["wrong-identity"], "{}", first.out);
+    assert!(first.out.contains(" aud "), "{}", first.out);
+    assert_eq!(found(&judged("audience-in-disorder")), [""; 0]);
 }
 
 #[test]

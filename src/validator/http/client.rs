@@ -221,6 +221,7 @@ impl Client {
             iss: text(&pointers.iss),
             sub: text(&pointers.sub),
             tenant: text(&pointers.tid),
+            audience: None,
         }))
     }
 

@@ -211,7 +211,13 @@ fn accepted(accept: &Value) -> Option<Verdict> {
         Some(Value::String(text)) => Some(text.clone()),
         Some(other) => Some(format!("{other} (no text)")),
     };
-    let identity = Identity { iss: text("iss"), sub: text("sub"), tenant: text("tid") };
+    let audience = match members.get("aud") {
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        _ => text("aud").map(|name| vec![name]),
+    };
+    let identity = Identity { iss: text("iss"), sub: text("sub"), tenant: text("tid"), audience };
     Some(Verdict::Accept { identity: Some(identity), key: text("key") })
 }
 
@@ -248,11 +254,25 @@ mod tests {
         }
         let accept = |identity| Says::Verdict(Verdict::Accept { identity, key: None });
         assert_eq!(reads(r#"{"id":2,"accept":true}"#, false), Some((2, accept(None))));
-        let somebody = Identity { iss: Some("i".to_owned()), sub: Some("7 (no text)".to_owned()), tenant: None };
+        let somebody =
+            Identity { iss: Some("i".to_owned()), sub: Some("7 (no text)".to_owned()), ..Identity::default() };
         assert_eq!(
             reads(r#"{"id":2,"accept":{"iss":"i","sub":7,"tid":null}}"#, false),
             Some((2, accept(Some(somebody))))
         );
+        for (aud, names) in [
+            ("null", None),
+            (r#""a""#, Some(&["a"][..])),
+            (r#"["a","b"]"#, Some(&["a", "b"])),
+            ("[]", Some(&[])),
+            ("7", Some(&["7 (no text)"])),
+            (r#"["a",7]"#, Some(&[r#"["a",7] (no text)"#])),
+        ] {
+            let audience = names.map(|names| names.iter().copied().map(str::to_owned).collect());
+            let for_them = Identity { audience, ..Identity::default() };
+            let line = format!(r#"{{"id":2,"accept":{{"aud":{aud}}}}}"#);
+            assert_eq!(reads(&line, false), Some((2, accept(Some(for_them)))), "{aud}");
+        }
         assert_eq!(reads(r#"{"id":2,"reject":""}"#, false), Some((2, Says::Verdict(Verdict::Reject(String::new())))));
         for nonsense in [
             r#"{"id":2}"#,

@@ -145,7 +145,7 @@ impl Configuration {
         let iss = accepted.iss.clone();
         let claim = iss.as_ref().and_then(|iss| self.tenant_claims.get(iss));
         let tenant = claim.and_then(|claim| accepted.others.get(claim)).and_then(Value::as_str);
-        Identity { sub: accepted.sub.clone(), tenant: tenant.map(str::to_owned), iss }
+        Identity { sub: accepted.sub.clone(), tenant: tenant.map(str::to_owned), iss, audience: None }
     }
 }
 

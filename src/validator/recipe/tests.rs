@@ -129,7 +129,7 @@ fn honest_tokens_are_accepted() {
     for recipe in recipes() {
         for kid in kids(&recipe, "b") {
             let verdict = judge(recipe.name, &policy(), &sign(2, kid, &claims(B)));
-            let identity = Identity { iss: Some(B.to_owned()), sub: Some("alice".to_owned()), tenant: None };
+            let identity = Identity { iss: Some(B.to_owned()), sub: Some("alice".to_owned()), ..Identity::default() };
             // This crate does not say which key of a set it was.
             let key = (!recipe.name.starts_with("biscuit")).then(|| jwk("b", 2).material.thumbprint());
             assert_eq!(verdict, Verdict::Accept { identity: Some(identity), key }, "{}", recipe.name);

@@ -127,12 +127,13 @@ fn of_b(tenant: &str, tid: &str) -> String {
 fn an_accepted_token_says_who_and_by_which_key() {
     for policy in [policy(), converged()] {
         let verdict = answer(&policy, sign(1, HEADER, &format!(r#"{{"iss":"{A}","sub":"alice","tid":"t1"}}"#)));
-        let identity = Identity { iss: Some(A.to_owned()), sub: Some("alice".to_owned()), tenant: None };
+        let (iss, sub, audience) = (Some(A.to_owned()), Some("alice".to_owned()), Some(Vec::new()));
+        let identity = Identity { iss, sub, audience, ..Identity::default() };
         assert_eq!(verdict, Verdict::Accept { identity: Some(identity), key: Some(jwk(1).material.thumbprint()) });
 
         let verdict = answer(&policy, sign(2, HEADER, &of_b("t1", "t1")));
         let (iss, sub, tenant) = (Some(B_T1.to_owned()), Some("s".to_owned()), Some("t1".to_owned()));
-        let identity = Identity { iss, sub, tenant };
+        let identity = Identity { iss, sub, tenant, audience: Some(Vec::new()) };
         assert_eq!(verdict, Verdict::Accept { identity: Some(identity), key: Some(jwk(2).material.thumbprint()) });
     }
 }

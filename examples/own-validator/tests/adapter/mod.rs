@@ -32,7 +32,7 @@ impl Validator for OurGate {
     fn validate(&mut self, token: &Token, _: NumericDate) -> Result<Verdict, Fault> {
         let text = String::from_utf8_lossy(token.as_bytes());
         Ok(match self.0.authenticate(&text) {
-            Ok(user) => Verdict::accept(Identity { iss: Some(user.iss), sub: Some(user.sub), tenant: None }),
+            Ok(user) => Verdict::accept(Identity { iss: Some(user.iss), sub: Some(user.sub), ..Identity::default() }),
             Err(why) => Verdict::Reject(why),
         })
     }
