@@ -14,6 +14,7 @@ mod parties;
 mod pool;
 mod stream;
 mod tally;
+mod tempted;
 mod workshop;
 
 pub use case::{Case, Evidence, Seen, TwinNote};
@@ -24,7 +25,7 @@ pub use conformance::{Conformed, Unfit, conform};
 pub use examine::Examiner;
 pub use hunt::{Hunted, Limits, hunt};
 pub use stream::{Item, Phase, Selection, Stream};
-pub use tally::{BaselineFailure, Cell, ClassTally, CoreTally, RuleTally, Tally};
+pub use tally::{BaselineFailure, Cell, ClassTally, ConductTally, CoreTally, RuleTally, Tally};
 
 use crate::clock;
 use crate::error::Error;

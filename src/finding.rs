@@ -41,6 +41,16 @@ impl Kind {
             Kind::Fault => "fault",
         }
     }
+
+    /// The rule of conduct that every answer of this kind breaks.
+    #[must_use]
+    pub fn conduct(self) -> Option<Rule> {
+        match self {
+            Kind::Leak => Some(Rule::SecretNotPrinted),
+            Kind::ForbiddenFetch => Some(Rule::UrlNotFetched),
+            Kind::FalseAccept | Kind::WrongIdentity | Kind::FalseReject | Kind::Fault => None,
+        }
+    }
 }
 
 /// Who signed, seen from the issuer that the token claims.
@@ -100,7 +110,7 @@ pub struct Finding {
     pub validator_version: String,
     /// What kind of wrong answer it is.
     pub kind: Kind,
-    /// The broken rules; empty where no rule explains it (a fault, a false reject).
+    /// The broken rules: those of tokens for a false accept, one of conduct for a leak or a forbidden fetch; else none.
     pub rules: BTreeSet<Rule>,
     /// How much it matters.
     pub severity: Severity,
@@ -155,12 +165,12 @@ pub struct Twin {
 /// The severity of a kind of wrong answer to a token that breaks rules as grave as that.
 #[must_use]
 pub fn severity(kind: Kind, of_rules: Option<Severity>) -> Severity {
-    match kind {
+    let otherwise = match kind {
         Kind::WrongIdentity => Severity::Critical,
-        Kind::Leak | Kind::ForbiddenFetch => Severity::High,
-        Kind::FalseReject | Kind::Fault => Severity::Medium,
         Kind::FalseAccept => of_rules.unwrap_or(Severity::Medium),
-    }
+        Kind::Leak | Kind::ForbiddenFetch | Kind::FalseReject | Kind::Fault => Severity::Medium,
+    };
+    kind.conduct().map_or(otherwise, Rule::severity)
 }
 
 /// What makes two findings the same: validator, kind, rules, kinds of acts and steps after shrinking, and who signed.
@@ -180,7 +190,7 @@ pub fn origin(validator: &str, kind: Kind, rules: &BTreeSet<Rule>, scenario: &Sc
     kinds.dedup();
     // A secret is printed for reasons of its own: neither who signed nor what was done to the token tells two leaks apart.
     if kind == Kind::Leak {
-        return format!("{validator}.{}", kind.name());
+        return format!("{validator}.{}.{rules}", kind.name());
     }
     format!("{validator}.{}.{rules}.{}.{}", kind.name(), joined(kinds, "honest"), relation.name())
 }

@@ -154,9 +154,10 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
 fn not_tried(outcome: &Outcome) -> BTreeMap<Rule, BTreeSet<String>> {
     let tally = &outcome.tally;
     let mut rules: BTreeMap<Rule, BTreeSet<String>> = BTreeMap::new();
+    let tried = tally.rules_tried();
     for class in generate::classes() {
         let (Some(rule), Some(counts)) = (class.aims, tally.classes.get(class.id)) else { continue };
-        if !tally.rules.contains_key(&rule) && !counts.skipped.is_empty() {
+        if !tried.contains(&rule) && !counts.skipped.is_empty() {
             rules.entry(rule).or_default().extend(counts.skipped.keys().cloned());
         }
     }
@@ -204,7 +205,7 @@ pub fn stale(config: &Config, outcomes: &[(&Outcome, &Judgement)]) -> Vec<usize>
     let unused = config.waivers.iter().enumerate().filter(|(index, waiver)| {
         let used = outcomes.iter().any(|(_, judgement)| judgement.used_waivers.contains(index));
         let covered = outcomes.iter().any(|(outcome, _)| {
-            let rules: Vec<Rule> = outcome.tally.rules.keys().copied().collect();
+            let rules: Vec<Rule> = outcome.tally.rules_tried().into_iter().collect();
             let shown = outcome.tally.classes.iter().filter(|(_, tally)| tally.presented > 0);
             let classes: Vec<&str> = shown.map(|(id, _)| id.as_str()).collect();
             waiver.covers(&outcome.description.name, &rules, &classes)

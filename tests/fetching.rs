@@ -156,6 +156,9 @@ fn a_sound_one_is_clean_and_its_rejections_are_evidence() {
     let outcome = outcome(Habit::Always, &["two-issuers", "rotation"], 2);
     assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
     assert!(outcome.tally.baseline_held());
+    let conduct = outcome.tally.conduct[&Rule::UrlNotFetched];
+    assert!(conduct.tempted > 0 && conduct.broken == 0, "{conduct:?}");
+    assert!(!outcome.tally.conduct.contains_key(&Rule::SecretNotPrinted), "nobody here has a secret");
     for rule in [Rule::KeyBelongsToIssuer, Rule::IssuerTrusted, Rule::KeyInService, Rule::SignatureMatches] {
         let tally = &outcome.tally.rules[&rule];
         assert!(tally.confirmed > 0 && tally.faults == 0, "{rule}: {tally:?}");
@@ -188,6 +191,9 @@ fn one_that_goes_wherever_iss_leads_fetches_what_it_must_not() {
     let found: Vec<_> = outcome.findings.iter().filter(|finding| finding.kind == Kind::ForbiddenFetch).collect();
     assert!(!found.is_empty() && found.iter().all(|finding| finding.reproduced), "{:#?}", outcome.findings);
     assert!(found.iter().all(|finding| finding.severity == Severity::High));
+    assert!(found.iter().all(|finding| finding.rules == [Rule::UrlNotFetched].into()));
+    let conduct = outcome.tally.conduct[&Rule::UrlNotFetched];
+    assert!(conduct.broken > 0 && conduct.broken <= conduct.tempted, "{conduct:?}");
     // It answers rightly all the same, and what it may fetch is held against nobody.
     assert_eq!(found.len(), outcome.findings.len());
     assert!(outcome.tally.baseline_held());

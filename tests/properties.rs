@@ -103,7 +103,7 @@ fn the_references_answer_is_lawful_for_every_scenario() {
     assert!(share(accept_only) >= 0.15, "accept {}", share(accept_only));
     assert!(share(by_one) >= 0.30, "rejected by exactly one rule {}", share(by_one));
     assert!(share(unspecified) <= 0.10, "unspecified {}", share(unspecified));
-    for rule in Rule::ALL {
+    for rule in Rule::OF_TOKENS {
         assert!(alone.contains_key(rule), "no token broke {rule} alone");
         assert!(needed.contains_key(rule), "the property holds without {rule}: the oracle's rule is never needed");
     }

@@ -23,6 +23,8 @@ pub struct Case {
     pub expectation: Expectation,
     /// What was seen.
     pub seen: Seen,
+    /// Rules of conduct that judging this token gives occasion to break.
+    pub tempts: BTreeSet<Rule>,
     /// Who signed, seen from the claimed issuer.
     pub relation: Relation,
     /// Alias of the issuer whose key signed, or `attacker`, `public text`, `nobody`.
@@ -98,7 +100,7 @@ impl Case {
     pub fn wrong(&self) -> Option<(Kind, BTreeSet<Rule>)> {
         match &self.seen {
             Seen::Wrong { kind: kind @ Kind::FalseAccept, .. } => Some((*kind, self.expectation.broken().clone())),
-            Seen::Wrong { kind, .. } => Some((*kind, BTreeSet::new())),
+            Seen::Wrong { kind, .. } => Some((*kind, kind.conduct().into_iter().collect())),
             Seen::Fault(_) => Some((Kind::Fault, BTreeSet::new())),
             _ => None,
         }

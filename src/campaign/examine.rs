@@ -8,6 +8,7 @@ use super::case::{Case, Evidence, Seen, SiteId};
 use super::lock;
 use super::parties::{Leaks, describe_accept, parties};
 use super::pool::Pulse;
+use super::tempted::tempted;
 use super::workshop::{Bench, Workshop};
 use crate::clock;
 use crate::error::Error;
@@ -474,6 +475,7 @@ fn blank(forge: &Forge, site: &SiteId, presented: &Presentation, told: &[Told<'_
         site: site.clone(),
         expectation,
         seen: Seen::Skipped(String::new()),
+        tempts: tempted(policy, &presented.provenance),
         relation,
         signer,
         claimed,

@@ -48,6 +48,15 @@ impl RuleTally {
     }
 }
 
+/// Counts of one rule of conduct.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ConductTally {
+    /// Tokens presented that gave occasion to break it.
+    pub tempted: u64,
+    /// Tokens over which it was broken.
+    pub broken: u64,
+}
+
 /// Most reasons that are kept for the refusal of a class's twins.
 const MAX_REASONS: usize = 3;
 
@@ -169,6 +178,8 @@ pub struct BaselineFailure {
 pub struct Tally {
     /// Per rule.
     pub rules: BTreeMap<Rule, RuleTally>,
+    /// Per rule of conduct.
+    pub conduct: BTreeMap<Rule, ConductTally>,
     /// Per class id; baseline, replay, random and guided scenarios under those words.
     pub classes: BTreeMap<String, ClassTally>,
     /// Of them those of the exhaustive core, per world.
@@ -243,6 +254,7 @@ impl Tally {
         if let Some(rule) = case.expectation.alone() {
             self.rules.entry(rule).or_default().count(case);
         }
+        self.count_conduct(case);
         self.classes.entry(class_of(&phase)).or_default().count(case);
         if phase == Phase::Exhaustive {
             let core = self.core(case);
@@ -282,6 +294,11 @@ impl Tally {
         for (rule, counts) in later.rules {
             self.rules.entry(rule).or_default().merge(counts);
         }
+        for (rule, counts) in later.conduct {
+            let own = self.conduct.entry(rule).or_default();
+            own.tempted += counts.tempted;
+            own.broken += counts.broken;
+        }
         for (class, counts) in later.classes {
             self.classes.entry(class).or_default().merge(counts);
         }
@@ -318,6 +335,25 @@ impl Tally {
 
     fn core(&mut self, case: &Case) -> &mut CoreTally {
         self.cores.entry(case.site.0.clone()).or_default()
+    }
+
+    fn count_conduct(&mut self, case: &Case) {
+        let broken = match &case.seen {
+            Seen::Wrong { kind, .. } => kind.conduct(),
+            _ => None,
+        };
+        for &rule in &case.tempts {
+            self.conduct.entry(rule).or_default().tempted += 1;
+        }
+        if let Some(rule) = broken {
+            self.conduct.entry(rule).or_default().broken += 1;
+        }
+    }
+
+    /// Rules that were tried: some token broke one alone, or gave occasion to break one.
+    #[must_use]
+    pub fn rules_tried(&self) -> BTreeSet<Rule> {
+        self.rules.keys().chain(self.conduct.keys()).copied().collect()
     }
 
     fn count_matrix(&mut self, case: &Case) {

@@ -41,7 +41,7 @@ fn chosen_classes(only: &[String], skip: &[String]) -> Result<Chosen, Error> {
     let matchers = |flag: &str, globs: &[String]| -> Result<Vec<GlobMatcher>, Error> {
         let compile = |text: &String| {
             let glob = Glob::new(text).map_err(|error| Error::Usage(format!("{flag}: {error}")))?.compile_matcher();
-            if classes().iter().any(|class| names(&glob, class)) {
+            if classes().iter().any(|class| names(&glob, class)) || watched(&glob) {
                 return Ok(glob);
             }
             let known = Rule::ALL.iter().map(|rule| rule.name()).chain(classes().iter().map(|class| class.id));
@@ -54,8 +54,15 @@ fn chosen_classes(only: &[String], skip: &[String]) -> Result<Chosen, Error> {
     };
     let (only, skip) = (matchers("--only", only)?, matchers("--skip", skip)?);
     Ok(Arc::new(move |class: &Class| {
-        (only.is_empty() || only.iter().any(|glob| names(glob, class))) && !skip.iter().any(|glob| names(glob, class))
+        (only.is_empty() || only.iter().any(|glob| names(glob, class) || watched(glob)))
+            && !skip.iter().any(|glob| names(glob, class))
     }))
+}
+
+/// Whether a glob names a rule of conduct at which no class aims: every token gives occasion to break it.
+fn watched(glob: &GlobMatcher) -> bool {
+    let aimed_at = |rule: Rule| classes().iter().any(|class| class.aims == Some(rule));
+    Rule::OF_CONDUCT.iter().any(|&rule| !aimed_at(rule) && glob.is_match(rule.name()))
 }
 
 fn names(glob: &GlobMatcher, class: &Class) -> bool {

@@ -15,10 +15,12 @@ use crate::judgement::Exit;
 use crate::policy::KeySource;
 use crate::report::text::{relation_words, validator_name};
 use crate::report::token::decoded;
+use crate::rule::Rule;
 use crate::validator::http::{self, Settings};
 use crate::validator::program::end_all;
 use crate::world::{Calendar, World};
 use anstyle::{AnsiColor, Style};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -179,8 +181,9 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
             (format!("reject, but the lawful twin is refused as well: {why}"), Ending::Inconclusive)
         }
         Seen::Wrong { kind, answer, .. } => {
-            let rules: Vec<_> = case.expectation.broken().iter().map(|rule| rule.name()).collect();
-            let what = if *kind == Kind::FalseAccept { format!(" {}", rules.join(" + ")) } else { String::new() };
+            let (_, rules) = case.wrong().unwrap_or((*kind, BTreeSet::new()));
+            let rules: Vec<_> = rules.into_iter().map(Rule::name).collect();
+            let what = if rules.is_empty() { String::new() } else { format!(" {}", rules.join(" + ")) };
             (format!("{answer}: {}{what}", kind.name()), Ending::StillWrong)
         }
         Seen::Fault(fault) => {

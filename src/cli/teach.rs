@@ -46,8 +46,13 @@ fn explain_rule(out: &mut String, rule: Rule) {
     let _ = writeln!(out, "  what     {}", rule.demand());
     let _ = writeln!(out, "  why      without it {}", rule.why());
     let _ = writeln!(out, "  source   {}", rule.source());
+    if rule.is_of_conduct() {
+        let _ = writeln!(out, "  how      no token breaks it: it is watched while tokens are judged");
+    }
     let aiming: Vec<&str> = classes().iter().filter(|class| class.aims == Some(rule)).map(|class| class.id).collect();
-    let _ = writeln!(out, "  classes  {}", aiming.join(", "));
+    if !aiming.is_empty() {
+        let _ = writeln!(out, "  classes  {}", aiming.join(", "));
+    }
     if let Some(class) = classes().iter().find(|class| class.aims == Some(rule)) {
         example(out, class);
     }
@@ -97,7 +102,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {
         What::Rules => Rule::ALL
             .iter()
             .map(|rule| {
-                json!({ "name": rule.name(), "severity": rule.severity().name(), "source": rule.source(), "demand": rule.demand() })
+                json!({ "name": rule.name(), "severity": rule.severity().name(), "of": if rule.is_of_conduct() { "conduct" } else { "tokens" }, "source": rule.source(), "demand": rule.demand() })
             })
             .collect(),
         What::Classes if args.summary => summary(),

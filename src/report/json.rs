@@ -1,7 +1,7 @@
 //! The result as JSON, for pipelines. The form has a version, and members are only ever added to one.
 
 use super::{Control, Judged, Run, exhaustive};
-use crate::campaign::{BaselineFailure, Cell, ClassTally, Hunted, RuleTally};
+use crate::campaign::{BaselineFailure, Cell, ClassTally, ConductTally, Hunted, RuleTally};
 use crate::finding::Finding;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +64,7 @@ struct ValidatorPart<'r> {
     presented: u64,
     baseline: Baseline<'r>,
     rules: BTreeMap<&'static str, RuleTally>,
+    conduct: BTreeMap<&'static str, ConductTally>,
     classes: &'r BTreeMap<String, ClassTally>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     exhaustive: Vec<exhaustive::CorePart<'r>>,
@@ -164,6 +165,7 @@ fn part<'r>(run: &'r Run, judged: &'r Judged) -> ValidatorPart<'r> {
             failures: &tally.baseline_failures,
         },
         rules: tally.rules.iter().map(|(rule, tally)| (rule.name(), *tally)).collect(),
+        conduct: tally.conduct.iter().map(|(rule, tally)| (rule.name(), *tally)).collect(),
         classes: &tally.classes,
         exhaustive: exhaustive::parts(&run.exhaustive, tally),
         matrix: tally

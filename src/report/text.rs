@@ -3,7 +3,7 @@
 use super::token::decoded;
 use super::{Control, Judged, Run, exhaustive};
 use crate::campaign::{Cell, Hunted, Outcome};
-use crate::finding::{Finding, Kind, Relation, TwinKind, tame};
+use crate::finding::{Finding, Relation, TwinKind, tame};
 use crate::jose::Token;
 use crate::judgement::Exit;
 use crate::rule::{Rule, Severity};
@@ -311,6 +311,14 @@ fn rules_part(out: &mut String, outcome: &Outcome) {
             other
         );
     }
+    for (rule, counts) in &tally.conduct {
+        let (style, seen) = match counts.broken {
+            0 => (GREEN, "never broken".to_owned()),
+            broken => (RED, format!("broken {}", number(broken, "time"))),
+        };
+        let tempted = tokens(counts.tempted);
+        let _ = writeln!(out, "  {} {tempted} gave occasion, {seen}", paint(style, format!("{:<24}", rule.name())));
+    }
     let (accepted, rejected) = tally.open;
     if accepted + rejected > 0 {
         let _ = writeln!(
@@ -380,9 +388,7 @@ fn skipped_part(out: &mut String, judged: &Judged) {
 fn title(finding: &Finding) -> String {
     let rules: Vec<_> = finding.rules.iter().map(|rule| rule.name()).collect();
     let what = match finding.kind {
-        Kind::FalseAccept => rules.join(" + "),
-        Kind::Leak => "SecretNotPrinted".to_owned(),
-        Kind::ForbiddenFetch => "UrlNotFetched".to_owned(),
+        _ if !rules.is_empty() => rules.join(" + "),
         other => other.name().to_owned(),
     };
     format!("{} {what}", finding.severity.name())

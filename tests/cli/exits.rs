@@ -99,6 +99,20 @@ fn a_waiver_excuses_what_it_names_and_only_that() {
 }
 
 #[test]
+fn what_is_broken_by_conduct_is_waived_by_its_rule_and_stale_once_it_is_mended() {
+    let place = Place::new();
+    let test = |name: &str| place.run(&["test", name, "--party", "web", "--only", "SG-01"]);
+    test("flawed-prints-secret")
+        .ends(1)
+        .says(&["leak high SecretNotPrinted", "SecretNotPrinted  No answer and no log"]);
+    test("sound").ends(0).says(&["gave occasion, never broken"]);
+    place.file("wrongkey.toml", "[[waiver]]\nrule = 'SecretNotPrinted'\nreason = 'a test secret'\n");
+    // Excused; but a rejection over which it leaked is no evidence.
+    test("flawed-prints-secret").ends(3).says(&["waived"]);
+    test("sound").ends(5).says(&["stale waiver: rule SecretNotPrinted"]);
+}
+
+#[test]
 fn a_waiver_is_not_stale_where_nothing_that_it_covers_was_tried() {
     let place = Place::new();
     place.file("wrongkey.toml", "[[waiver]]\norigin = 'sound.false-accept.TypeExpected.*'\nreason = 'known'\n");

@@ -209,6 +209,8 @@ fn only_and_skip_choose_classes_by_id_and_by_rule() {
     let both = classes(&["--only", "TM-*", "--only", "KS-01", "--skip", "TM-01"]);
     assert!(both.contains(&"KS-01".to_owned()) && !both.contains(&"TM-01".to_owned()), "{both:?}");
     let all = classes(&[]);
+    // Every token gives occasion to break a rule of conduct at which no class aims.
+    assert_eq!(classes(&["--only", "SecretNotPrinted"]), all);
     let rest = classes(&["--skip", "NotExpired"]);
     assert!(all.contains(&"TM-01".to_owned()) && !rest.contains(&"TM-01".to_owned()));
 }

@@ -31,7 +31,7 @@ fn who_accepts_everything_breaks_every_rule_alone() {
     let outcome = outcome(Flaw::AcceptAll);
     let alone: BTreeSet<Rule> =
         outcome.findings.iter().filter(|f| f.rules.len() == 1).flat_map(|f| f.rules.iter().copied()).collect();
-    assert_eq!(alone, Rule::ALL.iter().copied().collect());
+    assert_eq!(alone, Rule::OF_TOKENS.iter().copied().collect());
     assert!(outcome.tally.rules.values().all(|rule| rule.accepted == rule.alone));
     assert_eq!(confirmed(outcome), 0);
 }
@@ -43,7 +43,7 @@ fn who_rejects_everything_has_no_baseline_and_no_evidence() {
     assert_eq!(outcome.tally.baseline_accepted, 0);
     assert_eq!(confirmed(outcome), 0);
     assert!(outcome.findings.iter().all(|finding| finding.kind == Kind::FalseReject));
-    assert_eq!(outcome.tally.rules_without_evidence(), Rule::ALL);
+    assert_eq!(outcome.tally.rules_without_evidence(), Rule::OF_TOKENS);
     #[cfg(feature = "cli")]
     assert_eq!(exits(outcome), [wrongkey::judgement::Exit::Inconclusive]);
 }
@@ -107,7 +107,7 @@ fn a_panic_is_a_fault_and_the_other_tokens_are_judged() {
     assert!(!outcome.broken_off && outcome.tally.baseline_held());
     assert!(outcome.findings.iter().all(|f| f.answer.contains("an issuer that is not in the table")));
     let known: Vec<_> =
-        Rule::ALL.iter().filter(|rule| ![Rule::IssuerTrusted, Rule::KeyInService].contains(rule)).collect();
+        Rule::OF_TOKENS.iter().filter(|rule| ![Rule::IssuerTrusted, Rule::KeyInService].contains(rule)).collect();
     for rule in known {
         assert!(outcome.tally.rules[rule].confirmed > 0, "{rule}");
     }
@@ -137,6 +137,11 @@ fn a_leak_is_found_and_no_finding_holds_the_secret() {
     }
     #[cfg(feature = "cli")]
     assert_eq!(exits(outcome).first(), Some(&wrongkey::judgement::Exit::Findings));
+    let conduct = outcome.tally.conduct[&Rule::SecretNotPrinted];
+    assert!(conduct.broken > 0 && conduct.broken < conduct.tempted, "{conduct:?}");
+    assert!(outcome.findings.iter().all(|finding| finding.rules == [Rule::SecretNotPrinted].into()));
+    // It keeps no key waiting: no token breaks a rule of conduct, and none of them lacks evidence.
+    assert!(outcome.tally.rules_without_evidence().is_empty());
 }
 
 #[test]

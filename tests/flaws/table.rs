@@ -39,7 +39,7 @@ impl Row {
 
 /// A row for each flaw, except for [`Flaw::RefusesNoKid`], which gives no wrong answer: who refuses a token without `kid` may.
 pub(crate) const ROWS: &[Row] = &[
-    accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::ALL, &[Kind::WrongIdentity]),
+    accepts(AcceptAll, &[SignatureMatches], "no-signature").and(Rule::OF_TOKENS, &[Kind::WrongIdentity]),
     answers(RejectAll, Kind::FalseReject, "honest-token"),
     accepts(SignatureOnlyOverMergedKeys, &[KeyBelongsToIssuer], "consumer-key-for-enterprise"),
     accepts(IssuerByPrefix, &[IssuerTrusted], "name-and-more"),
@@ -136,5 +136,5 @@ pub(crate) const ROWS: &[Row] = &[
     answers(SwapsSubject, Kind::WrongIdentity, "two-honest-tokens"),
     answers(PanicsOnUnknownIssuer, Kind::Fault, "stranger"),
     answers(HangsOnExpired, Kind::Fault, "an-hour-ago"),
-    answers(PrintsSecret, Kind::Leak, "any-refusal"),
+    Row { rules: &[SecretNotPrinted], ..answers(PrintsSecret, Kind::Leak, "any-refusal") },
 ];
