@@ -3,10 +3,12 @@
 //! `NAME` is `sound`, `reference` or a flaw (`flawed-…`). Most modes misbehave at a token with `trigger` in it.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
-use wrongkey::jose::{NumericDate, Token};
+use wrongkey::jose::{Jwk, JwkSet, Layout, Material, NumericDate, Token, encode_base64};
+use wrongkey::key::public_text;
 use wrongkey::policy::TrustPolicy;
 use wrongkey::validator::flawed::{self, Flaw};
 use wrongkey::validator::{Clock, Configured, Maker, Validator, Verdict, reference};
@@ -234,9 +236,19 @@ impl Adapter {
         if configure["fresh"] == true || self.validator.is_none() {
             self.validator = Some((self.maker)());
         }
-        let answer = self.validator.as_mut().map(|validator| validator.configure(&policy));
+        let mut texts = texts_of(&policy);
+        if self.is("says-secrets") {
+            let secrets: String = policy.secret_octets().map(encode_base64).collect();
+            texts.values_mut().for_each(|text| text.push_str(&format!("# beside it {secrets}\n")));
+        }
+        let kept = if self.is("keeps-texts") { with_secrets(policy.clone(), &texts) } else { policy.clone() };
+        let answer = self.validator.as_mut().map(|validator| validator.configure(&kept));
+        let said: Vec<String> = texts.into_values().collect();
         self.policy = Some(policy);
         match answer {
+            Some(Ok(Configured::Ready)) if self.is("says-texts") || self.is("says-secrets") => {
+                json!({ "id": id, "ok": true, "key_texts": said }).to_string()
+            }
             Some(Ok(Configured::Ready)) => json!({ "id": id, "ok": true }).to_string(),
             Some(Ok(Configured::Skip(why))) => json!({ "id": id, "skip": why }).to_string(),
             Some(Err(fault)) => json!({ "id": id, "error": fault.to_string() }).to_string(),
@@ -292,6 +304,34 @@ impl Adapter {
         }
         json!(names)
     }
+}
+
+/// By `kid`, the public keys of a policy as files that somebody wrote a line into: in no form that anybody could guess.
+fn texts_of(policy: &TrustPolicy) -> BTreeMap<String, String> {
+    let sets = policy.issuers.iter().filter_map(|issuer| issuer.jwks.as_ref()).chain(&policy.converged_jwks);
+    let of_key = |set: &JwkSet, jwk: &Jwk| {
+        let pem = public_text(jwk, set, Layout::SpkiPem).ok()?;
+        let kid = jwk.kid.clone()?;
+        let text = format!("# {kid}, for {}\n{}", policy.relying_party, String::from_utf8(pem).ok()?);
+        Some((kid, text))
+    };
+    sets.flat_map(|set| set.keys.iter().filter_map(move |jwk| of_key(set, jwk))).collect()
+}
+
+/// What an application comes to that looks up the text of a key by `kid` and lets the token say which algorithm it is for.
+fn with_secrets(mut policy: TrustPolicy, texts: &BTreeMap<String, String>) -> TrustPolicy {
+    for issuer in &mut policy.issuers {
+        let kids: Vec<String> = issuer.own_keys().filter_map(|jwk| jwk.kid.clone()).collect();
+        let secret = |kid: &String| {
+            let k = texts.get(kid)?.clone().into_bytes();
+            let mut jwk = Jwk::new(Material::Oct { k });
+            jwk.kid = Some(kid.clone());
+            Some(jwk)
+        };
+        let secrets = issuer.secrets.get_or_insert_with(|| JwkSet::of(Vec::new()));
+        secrets.keys.extend(kids.iter().filter_map(secret));
+    }
+    policy
 }
 
 /// The lines that come in, read aside.

@@ -10,6 +10,7 @@ mod conclude;
 mod conformance;
 mod examine;
 mod hunt;
+mod key_texts;
 mod parties;
 mod pool;
 mod stream;
@@ -114,6 +115,8 @@ struct Chunk {
     entries: Vec<Entry>,
     /// Sites at which the first or the last honest token was refused.
     closed_badly: BTreeMap<SiteId, String>,
+    /// Sites at which an honest token between the others was answered with a secret, and the answer.
+    leaked: BTreeMap<SiteId, String>,
     unplayable: Vec<(usize, String)>,
     leads: Vec<Lead>,
     /// What is left of the entries once the chunk is over: a campaign of millions must not keep millions of them.
@@ -172,6 +175,17 @@ impl Summary {
 }
 
 impl Chunk {
+    /// A secret is said to be printed once. Where that was at a token that opens or closes a site, which no finding is made of, a
+    /// token of the stream at that site has to stand for it.
+    fn lay_leak_at(leaked: &mut BTreeMap<SiteId, String>, case: &mut Case) {
+        if matches!(case.seen, Seen::Skipped(_) | Seen::Wrong { .. } | Seen::Fault(_)) {
+            return;
+        }
+        if let Some(answer) = leaked.remove(&case.site) {
+            case.seen = Seen::Wrong { kind: Kind::Leak, answer, twin: None };
+        }
+    }
+
     /// Counts the entries and lets them go.
     fn sum_up(&mut self, plan: &Plan, description: &Description) {
         self.done = true;
@@ -264,6 +278,7 @@ pub fn run(plan: &Plan, maker: &Maker, progress: &Arc<Progress>, tick: &mut dyn 
     let start = clock::instant();
     let description = describe(maker, plan.timeout)?;
     let mut total = Total::new(plan, description);
+    let plan = &key_texts::with_key_texts(plan, maker, &mut total, &progress.stop);
     total.round(plan, maker, &Terms::default(), progress, tick);
     Ok(total.into_outcome(plan, progress, start.elapsed(), None))
 }
@@ -461,7 +476,8 @@ fn show_chunk(
             return;
         }
         match cases {
-            Ok(cases) => {
+            Ok(mut cases) => {
+                cases.iter_mut().for_each(|case| Chunk::lay_leak_at(&mut chunk.leaked, case));
                 if terms.learns {
                     chunk.leads.extend(hunt::leads(&item.scenario, &cases, &mut noticed));
                 }
@@ -485,6 +501,9 @@ fn show_chunk(
             honest(plan, examiner, chunk, &site, &lead, CLOSING | (last + number as u64), pulse);
         }
     }
+    let mut guard = lock(chunk);
+    let Chunk { entries, leaked, .. } = &mut *guard;
+    entries.iter_mut().rev().for_each(|entry| Chunk::lay_leak_at(leaked, &mut entry.case));
 }
 
 /// Shows an honest token at a site, after what has changed there. Refused, it takes the worth from what was rejected there in
@@ -509,6 +528,10 @@ fn honest(
             let refused = match &case.seen {
                 Seen::Wrong { kind: Kind::FalseReject, answer, .. } => answer.clone(),
                 Seen::Fault(fault) => fault.to_string(),
+                Seen::Wrong { kind: Kind::Leak, answer, .. } => {
+                    lock(chunk).leaked.insert(site.clone(), answer.clone());
+                    continue;
+                }
                 _ => continue,
             };
             lock(chunk).closed_badly.insert(site.clone(), refused);

@@ -19,7 +19,9 @@ mod site;
 mod strategy;
 
 pub use atlas::Atlas;
-pub use catalogue::{Absent, Class, Interface, absent, baseline, catalogue, class, classes};
+pub use catalogue::{
+    Absent, Class, Interface, absent, baseline, catalogue, class, class_of_key_texts, classes, over_key_texts,
+};
 pub use exhaustive::{Axis, Core, EXHAUSTIVE_WORLDS, Exhaustive, Fold, FoldedBy};
 pub use mutate::{guided, mutate};
 pub use mutate_token::mutate_token;

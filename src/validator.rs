@@ -178,6 +178,12 @@ pub trait Validator: Send {
         tokens.iter().map(|(token, now)| self.validate(token, *now)).collect()
     }
 
+    /// The public texts that it holds as keys under a policy, for a validator that is told nothing else: HMAC over exactly these
+    /// is tried (RFC 8725 section 2.1). Of a policy's own secrets it says none.
+    fn key_texts(&mut self, _policy: &TrustPolicy) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Why a token cannot be carried to it at all, where that is so. It is not presented then, and nobody is to blame.
     fn cannot_carry(&self, _token: &Token) -> Option<String> {
         None

@@ -132,6 +132,33 @@ fn a_validator_that_panics_or_hangs_when_it_is_made_is_told_so() {
 }
 
 #[test]
+fn a_leak_is_found_at_whichever_answer_of_an_instance_it_shows() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    static LEAKS_AT: AtomicU32 = AtomicU32::new(0);
+    let plan = Plan { jobs: 1, max_findings: 1, ..plan() };
+    let kinds_where = |at: u32| {
+        LEAKS_AT.store(at, Ordering::Relaxed);
+        ASKED.store(0, Ordering::Relaxed);
+        let maker: Maker = Arc::new(|| {
+            Box::new(Odd {
+                validate: |reference, token, now| {
+                    let is_it = ASKED.fetch_add(1, Ordering::Relaxed) == LEAKS_AT.load(Ordering::Relaxed);
+                    if is_it { Err(Fault::Leak) } else { reference.validate(token, now) }
+                },
+                ..Odd::default()
+            })
+        });
+        let outcome = run(&plan, &maker, &Arc::new(Progress::default()), &mut || {}).unwrap();
+        outcome.findings.iter().map(|finding| finding.kind).collect::<Vec<Kind>>()
+    };
+    assert_eq!(kinds_where(u32::MAX), []);
+    // The honest token at the end is the last that it was asked about.
+    for at in [0, 1, 7, ASKED.load(Ordering::Relaxed) - 1] {
+        assert_eq!(kinds_where(at), [Kind::Leak], "{at}");
+    }
+}
+
+#[test]
 fn a_skip_of_what_it_said_it_can_judge_is_a_fault() {
     let outcome = outcome(|| Odd { validate: |_, _, _| Ok(Verdict::Skip("busy".to_owned())), ..Odd::default() });
     assert!(outcome.tally.faults > 40);

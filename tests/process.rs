@@ -8,6 +8,8 @@ mod command_line;
 mod common;
 #[path = "process/faults.rs"]
 mod faults;
+#[path = "process/key_texts.rs"]
+mod key_texts;
 #[path = "process/schema.rs"]
 mod schema;
 #[path = "process/support.rs"]

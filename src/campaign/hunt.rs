@@ -4,6 +4,7 @@
 //! that the first so many scenarios of a hunt are the same for any number of jobs. Time only decides how many there are.
 
 use super::case::{Case, Evidence, Seen};
+use super::key_texts::with_key_texts;
 use super::{CHUNK, Outcome, Plan, Progress, Terms, Total, describe, lock};
 use crate::clock;
 use crate::error::Error;
@@ -61,6 +62,7 @@ pub fn hunt(
 ) -> Result<Outcome, Error> {
     let start = clock::instant();
     let mut total = Total::new(plan, describe(maker, plan.timeout)?);
+    let plan = &with_key_texts(plan, maker, &mut total, &progress.stop);
     let mut known = Known::new(leads);
     let mut hunted = Hunted::default();
     let fixed = Terms { learns: true, ..Terms::default() };

@@ -93,6 +93,8 @@ pub struct Stream {
     seed: u64,
     atlas: Arc<Atlas>,
     honest: Arc<BTreeMap<SiteId, Vec<Scenario>>>,
+    /// Where HMAC over what a validator says it holds as keys is to be tried.
+    asked: Vec<SiteId>,
     generation: Option<Generation>,
 }
 
@@ -133,6 +135,10 @@ impl Stream {
         for (class, scenario) in generate::catalogue(&sites, &*selection.classes) {
             fixed.push(Item { phase: Phase::Catalogue(classes[class].id), scenario: Arc::new(scenario) });
         }
+        let asked =
+            generate::class_of_key_texts().filter(|class| (selection.classes)(class)).map_or(&[][..], |_| &sites);
+        let asked =
+            asked.iter().map(|site| (site.world.name.clone(), site.party.alias.clone(), site.key_source)).collect();
         let atlas = Atlas::selecting(worlds, |site| selection.takes(&site.party.alias, site.key_source));
         Stream {
             fixed,
@@ -141,6 +147,7 @@ impl Stream {
             seed,
             atlas: Arc::new(atlas),
             honest: Arc::new(honest),
+            asked,
             generation: None,
         }
     }
@@ -155,6 +162,7 @@ impl Stream {
             seed: self.seed,
             atlas: Arc::clone(&self.atlas),
             honest: Arc::clone(&self.honest),
+            asked: Vec::new(),
             generation: Some(Generation { before: self.len() as u64 + searched, searched, leads }),
         }
     }
@@ -163,6 +171,27 @@ impl Stream {
     #[must_use]
     pub fn with_exhaustive(self, exhaustive: Exhaustive) -> Self {
         Stream { exhaustive, ..self }
+    }
+
+    /// Where a validator is to be asked which texts it holds as keys.
+    pub(super) fn asks_for_key_texts_at(&self) -> &[SiteId] {
+        &self.asked
+    }
+
+    /// The same with these at the end of the catalogue: HMAC over what a validator says it holds as keys.
+    pub(super) fn with_key_texts(&self, scenarios: Vec<Scenario>) -> Stream {
+        let phase = generate::class_of_key_texts().map_or(Phase::Random, |class| Phase::Catalogue(class.id));
+        let more = scenarios.into_iter().map(|scenario| Item { phase: phase.clone(), scenario: Arc::new(scenario) });
+        Stream {
+            fixed: self.fixed.iter().cloned().chain(more).collect(),
+            exhaustive: self.exhaustive.clone(),
+            random: self.random,
+            seed: self.seed,
+            atlas: Arc::clone(&self.atlas),
+            honest: Arc::clone(&self.honest),
+            asked: Vec::new(),
+            generation: None,
+        }
     }
 
     /// The exhaustive core; empty unless it was asked for.

@@ -101,6 +101,18 @@ pub fn baseline(site: &Site<'_>) -> Vec<Scenario> {
     control::honest_tokens(*site)
 }
 
+/// The class under which HMAC over what a validator itself says it holds as keys is tried; see [`over_key_texts`].
+#[must_use]
+pub fn class_of_key_texts() -> Option<&'static Class> {
+    class(public_text::OTHER_TEXTS)
+}
+
+/// Tokens that are HMACs over exactly these texts, which a validator says it holds as keys at this site.
+#[must_use]
+pub fn over_key_texts(site: &Site<'_>, texts: &[String]) -> Vec<Scenario> {
+    public_text::held_texts(*site, texts)
+}
+
 /// Every scenario of the selected classes at these sites with the index of its class in [`classes`]: by class first, so
 /// that an early class has been tried at every site before a later one begins. A class to which it is all one where keys
 /// come from is tried once at each relying party, with the first key source among these sites.

@@ -204,6 +204,11 @@ impl Validator for Fetching {
         answers
     }
 
+    /// Where keys are fetched it holds none before a token asks for one.
+    fn key_texts(&mut self, policy: &TrustPolicy) -> Vec<String> {
+        if policy.key_source == KeySource::Fetched { Vec::new() } else { self.inner.key_texts(policy) }
+    }
+
     fn cannot_carry(&self, token: &Token) -> Option<String> {
         self.inner.cannot_carry(token)
     }

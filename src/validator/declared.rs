@@ -33,6 +33,10 @@ impl Validator for Declared {
         self.inner.validate_all(tokens)
     }
 
+    fn key_texts(&mut self, policy: &TrustPolicy) -> Vec<String> {
+        self.inner.key_texts(policy)
+    }
+
     fn cannot_carry(&self, token: &Token) -> Option<String> {
         self.inner.cannot_carry(token)
     }

@@ -95,15 +95,11 @@ impl Validator for Remote {
 
     /// Asked only where its answer is not known: of a first policy it is, once any validator of this adapter had it.
     fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
-        let text = wire::policy(policy);
-        if text.len() + 100 > wire::MAX_LINE && !self.fleet.hello().large {
-            return Ok(Configured::Skip(
-                "the policy is longer than a line may be without the feature `large`".to_owned(),
-            ));
-        }
-        let secrets = policy.secret_octets().flat_map(secret_forms).collect();
         let first = self.object.events.is_empty();
-        self.object.events.push(Event::Told(Arc::new(Policy { text, secrets })));
+        if !self.remember(policy) {
+            let why = "the policy is longer than a line may be without the feature `large`";
+            return Ok(Configured::Skip(why.to_owned()));
+        }
         let known = first.then(|| name(policy));
         if let Some(answer) = known.as_ref().and_then(|name| self.fleet.remembered(name)) {
             return answer;
@@ -142,6 +138,17 @@ impl Validator for Remote {
         lock(&lane).ask(&self.fleet, &mut self.object, tokens)
     }
 
+    /// They are in its answer to the policy, which it is handed for this.
+    fn key_texts(&mut self, policy: &TrustPolicy) -> Vec<String> {
+        if !self.remember(policy) {
+            return Vec::new();
+        }
+        let lane = self.fleet.lane();
+        let mut lane = lock(&lane);
+        let ready = lane.catch_up(&self.fleet, &self.object).is_ok_and(|answer| answer == Configured::Ready);
+        if ready { std::mem::take(&mut lane.key_texts) } else { Vec::new() }
+    }
+
     fn cannot_carry(&self, token: &Token) -> Option<String> {
         if self.fleet.hello().large || token.as_bytes().len() < wire::MAX_LINE / 8 {
             return None;
@@ -159,6 +166,17 @@ impl Validator for Remote {
 }
 
 impl Remote {
+    /// Remembers a policy as the last one, where a line can hold it.
+    fn remember(&mut self, policy: &TrustPolicy) -> bool {
+        let text = wire::policy(policy);
+        let fits = text.len() + 100 <= wire::MAX_LINE || self.fleet.hello().large;
+        if fits {
+            let secrets = policy.secret_octets().flat_map(secret_forms).collect();
+            self.object.events.push(Event::Told(Arc::new(Policy { text, secrets })));
+        }
+        fits
+    }
+
     /// Forgets what was shown: it is not made anew from that any more.
     fn forget(&mut self) {
         let before = self.object.events.len();

@@ -39,6 +39,13 @@ impl Held {
         self.validator.as_ref().map(|validator| validator.describe())
     }
 
+    /// The texts that it says it holds as keys under a policy, and what went wrong meanwhile.
+    pub(in crate::campaign) fn key_texts(&mut self, policy: &TrustPolicy) -> (Vec<String>, Vec<String>) {
+        let Some(validator) = self.validator() else { return Default::default() };
+        let texts = validator.key_texts(policy);
+        (texts, validator.mishaps().into_iter().map(|fault| tamed(fault).to_string()).collect())
+    }
+
     pub(super) fn validator(&mut self) -> Option<&mut Box<dyn Validator>> {
         self.validator.as_mut()
     }

@@ -47,13 +47,17 @@ pub(super) const CLASSES: &[Class] = &[
         build: |site| site.claimable().take(1).flat_map(from_a_manual).collect(),
     },
     Class {
-        id: "AL-25",
-        title: "HMAC keyed with the issuer's certificate, or with the text of a key other than the one that `kid` names.",
+        id: OTHER_TEXTS,
+        title: "HMAC keyed with the issuer's certificate, with the text of a key other than the one that `kid` names, or with \
+                what the validator says it holds.",
         aims: Some(Rule::KeyBelongsToIssuer),
         source: "RFC 8725 section 2.1; CVE-2022-29217; CVE-2024-33663",
         build: |site| site.claimable().flat_map(other_texts).collect(),
     },
 ];
+
+/// The class of texts that no layout of the claimed issuer's keys gives.
+pub(in crate::generate) const OTHER_TEXTS: &str = "AL-25";
 
 /// What stands in the files in which keys are kept.
 const FILES: [Layout; 14] = [
@@ -152,6 +156,27 @@ fn from_a_manual(trust: Trust<'_>) -> Vec<Scenario> {
     let Some(key) = trust.claimed_keys().into_iter().next() else { return Vec::new() };
     let by = |text: &str| vec![sign_secret(key, PublicForm::Text(text.to_owned()), None, Kid::Own)];
     trust.tokens(WELL_KNOWN.map(by))
+}
+
+/// Texts that a validator says it holds as keys: each under every `kid` of whom a token may claim as its issuer, and once by the
+/// longer hashes and without a `kid`.
+pub(super) fn held_texts(site: Site<'_>, texts: &[String]) -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for trust in site.claimable() {
+        let keys = trust.claimed_keys().into_iter().filter(|key| !is_secret(key));
+        for (index, key) in keys.enumerate() {
+            for text in texts {
+                let by = |alg: Option<&str>, kid| vec![sign_secret(key, PublicForm::Text(text.clone()), alg, kid)];
+                let mut lists = vec![by(None, Kid::Own)];
+                if index == 0 {
+                    lists.extend(HASHES[1..].iter().map(|alg| by(Some(alg), Kid::Own)));
+                    lists.push(by(None, Kid::None));
+                }
+                scenarios.extend(trust.tokens(lists));
+            }
+        }
+    }
+    scenarios
 }
 
 fn other_texts(trust: Trust<'_>) -> Vec<Scenario> {

@@ -146,6 +146,13 @@ impl Process {
         self.log.leaked.swap(false, Ordering::AcqRel) || lock(&self.log.secrets).are_in(answer)
     }
 
+    /// Looks for such a secret in what is no answer to a token: it counts with the next one.
+    pub(super) fn looks_into(&self, line: &[u8]) {
+        if lock(&self.log.secrets).are_in(line) {
+            self.log.leaked.store(true, Ordering::Release);
+        }
+    }
+
     /// Ends it; how it ended, where it did so itself, and the end of its log.
     pub(super) fn end(self, has_closed: bool) -> (Option<ExitStatus>, String) {
         let status = self.group.end(if has_closed { LAST_WORDS } else { Duration::ZERO });

@@ -52,6 +52,8 @@ pub(super) struct Lane {
     /// Whether the process has been shown a token for its own sake.
     is_used: bool,
     recent: VecDeque<Vec<u8>>,
+    /// What the process said it holds as keys under the last policy.
+    pub(super) key_texts: Vec<String>,
     pub(super) mishaps: Vec<Fault>,
 }
 
@@ -311,9 +313,13 @@ impl Lane {
             other => return Err(Trouble::of(&other, fleet.program().patience)),
         };
         note(&mut self.recent, b'<', &lines);
+        process.looks_into(&lines);
         match wire::read_answer(&lines, true) {
             Some(answer) if answer.id == id => match answer.says {
-                Says::Configured(answer) => Ok(Ok(answer)),
+                Says::Configured(says) => {
+                    self.key_texts = answer.key_texts;
+                    Ok(Ok(says))
+                }
                 Says::NotConfigured(why) => Ok(Err(why)),
                 _ => Err(Trouble::said(format!("it answered a policy with {}", shown(&lines)))),
             },

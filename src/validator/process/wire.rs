@@ -143,6 +143,8 @@ pub(super) fn read_hello(line: &[u8], window: usize) -> Result<Hello, String> {
 pub(super) struct Answer {
     pub(super) id: u64,
     pub(super) says: Says,
+    /// The texts that it says it holds as keys under the policy that it was handed.
+    pub(super) key_texts: Vec<String>,
 }
 
 /// What an answer says.
@@ -170,6 +172,7 @@ struct Wire {
     accept: Option<Value>,
     #[serde(default, deserialize_with = "there")]
     reject: Option<Value>,
+    key_texts: Option<Value>,
 }
 
 /// `null` is something, and not the same as nothing.
@@ -182,8 +185,11 @@ pub(super) fn read_answer(line: &[u8], to_configure: bool) -> Option<Answer> {
     let wire: Wire = serde_json::from_slice(line).ok()?;
     let id = wire.id?;
     let text = |value: Value| value.as_str().map(str::to_owned);
+    let mut key_texts = Vec::new();
     let says = if to_configure {
-        match (wire.ok, wire.skip, wire.error) {
+        let texts = wire.key_texts.map(serde_json::from_value).transpose();
+        key_texts = texts.as_ref().ok().cloned().flatten().unwrap_or_default();
+        match (wire.ok.filter(|_| texts.is_ok()), wire.skip, wire.error) {
             (Some(Value::Bool(true)), None, None) => Some(Says::Configured(Configured::Ready)),
             (None, Some(reason), None) => text(reason).map(|reason| Says::Configured(Configured::Skip(reason))),
             (None, None, Some(why)) => text(why).map(Says::NotConfigured),
@@ -197,7 +203,7 @@ pub(super) fn read_answer(line: &[u8], to_configure: bool) -> Option<Answer> {
             _ => None,
         }
     };
-    Some(Answer { id, says: says.unwrap_or(Says::Nonsense) })
+    Some(Answer { id, says: says.unwrap_or(Says::Nonsense), key_texts })
 }
 
 /// The verdict in an `accept`. A member of the wrong JSON type is somebody whom no token can name.
@@ -244,12 +250,20 @@ mod tests {
         let reads = |text: &str, to_configure| read_answer(text.as_bytes(), to_configure).map(|a| (a.id, a.says));
         let ready = Says::Configured(Configured::Ready);
         assert_eq!(reads(r#"{"id":1,"ok":true,"key_texts":[],"x":{}}"#, true), Some((1, ready)));
+        let texts = |text: &str| read_answer(text.as_bytes(), true).map(|answer| answer.key_texts).unwrap_or_default();
+        assert_eq!(texts(r#"{"id":1,"ok":true,"key_texts":["a","b\n"]}"#), ["a", "b\n"]);
+        assert_eq!([r#"{"id":1,"ok":true}"#, r#"{"id":1,"ok":true,"key_texts":null}"#].map(texts), [[""; 0]; 2]);
         let skip = Says::Configured(Configured::Skip("no".to_owned()));
         assert_eq!(reads(r#"{"id":1,"skip":"no"}"#, true), Some((1, skip)));
         assert_eq!(reads(r#"{"id":1,"error":"no"}"#, true), Some((1, Says::NotConfigured("no".to_owned()))));
-        for nonsense in
-            [r#"{"id":1}"#, r#"{"id":1,"ok":false}"#, r#"{"id":1,"ok":true,"skip":"x"}"#, r#"{"id":1,"skip":1}"#]
-        {
+        for nonsense in [
+            r#"{"id":1,"ok":true,"key_texts":"a"}"#,
+            r#"{"id":1,"ok":true,"key_texts":[7]}"#,
+            r#"{"id":1}"#,
+            r#"{"id":1,"ok":false}"#,
+            r#"{"id":1,"ok":true,"skip":"x"}"#,
+            r#"{"id":1,"skip":1}"#,
+        ] {
             assert_eq!(reads(nonsense, true), Some((1, Says::Nonsense)), "{nonsense}");
         }
         let accept = |identity| Says::Verdict(Verdict::Accept { identity, key: None });
