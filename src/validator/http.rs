@@ -7,6 +7,7 @@ mod client;
 mod policy;
 mod request;
 mod settings;
+mod wire;
 
 pub use super::endpoint::Settings;
 pub use settings::BadSetting;
@@ -16,14 +17,16 @@ use crate::jose::{NumericDate, Token};
 use crate::policy::TrustPolicy;
 use client::{Client, Failure};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An endpoint, ready to be asked; shared by every validator that stands for it.
+///
+/// # Panics
+/// Whatever asks it waits for the answer, and panics where nobody may wait: inside of an asynchronous runtime.
 #[derive(Debug)]
 pub struct Endpoint {
     settings: Settings,
-    client: Client,
+    client: Arc<Client>,
     algorithms: BTreeSet<String>,
     /// Whom it trusts.
     own: TrustPolicy,
@@ -51,7 +54,7 @@ impl Endpoint {
     /// # Errors
     /// Where a setting cannot be understood, or two contradict each other.
     pub fn new(settings: Settings, own: TrustPolicy) -> Result<Self, BadSetting> {
-        let client = Client::new(&settings)?;
+        let client = Arc::new(Client::new(&settings)?);
         let algorithms = settings.checked_algorithms(&own)?;
         Ok(Endpoint { settings, client, algorithms, own, mishaps: Mutex::default() })
     }
@@ -141,27 +144,11 @@ impl Validator for Http {
             return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
         }
         let endpoint = &*self.endpoint;
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut answers = Vec::new();
-            while let Some((index, (token, _))) = {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                tokens.get(index).map(|token| (index, token))
-            } {
-                answers.push((index, endpoint.ask(token)));
-            }
-            answers
-        };
-        let mut answers: Vec<(usize, Result<Verdict, Failure>)> = std::thread::scope(|scope| {
-            let workers = endpoint.client.connections().min(tokens.len());
-            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
-        });
-        answers.sort_by_key(|(index, _)| *index);
-        let answers = answers.into_iter().map(|(index, answer)| match answer {
+        let answers = endpoint.client.ask_all(tokens.iter().map(|(token, _)| token.clone()).collect());
+        let answers = answers.into_iter().zip(tokens).map(|(answer, (token, _))| match answer {
             // Whoever was on the way when another token brought the server down is innocent: alone the guilty one does it again.
             Err(failure) if failure.may_be_anothers() => {
-                let again = endpoint.ask(&tokens[index].0);
+                let again = endpoint.ask(token);
                 if again.is_ok() {
                     endpoint.note(failure.into_fault());
                 }

@@ -2,8 +2,10 @@
 
 use super::server::{Asked, Reply, Server};
 use super::{Shared, accept, ask, ask_all, broken, policy, policy_of, reject, validator};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use wrongkey::clock;
@@ -240,6 +242,33 @@ fn several_are_asked_at_a_time_over_connections_that_are_kept() {
     assert!(ask_all(&mut *validator, &["x"; 40]).iter().all(|answer| *answer == accept()));
     assert_eq!(server.requests.load(Ordering::Relaxed), 40);
     assert_eq!(server.connections.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn what_a_server_says_to_nobody_is_no_answer_to_the_next_token() {
+    // As HAProxy and Apache end a connection on which nothing was asked for long.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let ((idle, told), (said, heard)) = (channel(), channel());
+    let server = std::thread::spawn(move || {
+        for stream in listener.incoming().take(3) {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            while !request.next().unwrap().unwrap().is_empty() {}
+            stream.write_all(b"HTTP/1.1 200 x\r\ncontent-length: 0\r\n\r\n").unwrap();
+            told.recv().unwrap();
+            stream.write_all(b"HTTP/1.1 408 x\r\ncontent-length: 0\r\n\r\n").unwrap();
+            drop((stream, request));
+            said.send(()).unwrap();
+        }
+    });
+    let mut validator = validator(Settings::new(url));
+    for _ in 0..3 {
+        assert_eq!(ask(&mut *validator, "x"), accept());
+        idle.send(()).unwrap();
+        heard.recv().unwrap();
+    }
+    server.join().unwrap();
 }
 
 #[test]

@@ -4,25 +4,22 @@ use super::NotReady;
 use super::Settings;
 use super::request::Form;
 use super::settings::{BadSetting, Pointers, Statuses};
+use super::wire::{Connection, Lost, Place};
 use crate::clock;
 use crate::jose::Token;
 use crate::validator::{Fault, Identity, Verdict};
-use std::io::ErrorKind;
+use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use ureq::config::Config;
-use ureq::http::header::WWW_AUTHENTICATE;
-use ureq::http::{Request, StatusCode, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Error};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
 
 /// Most octets that are read of one answer's body.
-const MAX_BODY: u64 = 64 << 10;
-/// Most idle connections that are kept: those of every worker.
-const MAX_IDLE: usize = 1_024;
+const MAX_BODY: usize = 64 << 10;
 /// After so many tokens in a row without an answer it is asked without a token whether it is still there.
 const SILENT: usize = 4;
 /// After so many it is given up, whatever it says to that.
@@ -37,10 +34,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Somebody who asks one endpoint.
 #[derive(Debug)]
 pub(super) struct Client {
-    kept: Agent,
-    /// Makes a connection for each request.
-    fresh: Agent,
+    place: Place,
     form: Form,
+    /// The lanes that nobody uses at the moment.
+    lanes: Mutex<Vec<Lane>>,
     accept: Statuses,
     reject: Statuses,
     pointers: Option<Pointers>,
@@ -97,24 +94,11 @@ impl Answer {
 impl Client {
     pub(super) fn new(settings: &Settings) -> Result<Self, BadSetting> {
         let (accept, reject) = settings.statuses()?;
-        let tls = tls(settings)?;
-        let agent = |idle: usize| {
-            let config = Config::builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .proxy(None)
-                .user_agent(concat!("wrongkey/", env!("CARGO_PKG_VERSION")))
-                .tls_config(tls.clone())
-                .timeout_global(Some(settings.timeout))
-                .max_idle_connections(idle)
-                .max_idle_connections_per_host(idle)
-                .build();
-            Agent::with_parts(config, DefaultConnector::default(), Remembering::default())
-        };
+        let form = Form::new(settings)?;
         Ok(Client {
-            kept: agent(MAX_IDLE),
-            fresh: agent(0),
-            form: Form::new(settings)?,
+            place: Place::new(settings)?,
+            form,
+            lanes: Mutex::default(),
             accept,
             reject,
             pointers: settings.pointers()?,
@@ -126,10 +110,6 @@ impl Client {
             unclear: AtomicUsize::new(0),
             gone: OnceLock::new(),
         })
-    }
-
-    pub(super) fn connections(&self) -> usize {
-        self.connections
     }
 
     /// How many tokens are judged at a time.
@@ -148,15 +128,16 @@ impl Client {
 
     /// Waits for the first answer, and makes sure that a request without a token is refused.
     pub(super) fn refuses_without_token(&self) -> Result<(), NotReady> {
+        let mut lane = self.lane().map_err(NotReady::Unreachable)?;
         let until = clock::instant() + self.wait_for;
         loop {
-            let not_ready = match self.without_token() {
+            let not_ready = match lane.run(self.without_token()) {
                 Ok(answer) if self.reject.has(answer.status) => return Ok(()),
                 Ok(answer) if self.accept.has(answer.status) => {
                     return Err(NotReady::NeedsNoToken(format!("it answers {}", answer.words())));
                 }
                 Ok(answer) => NotReady::NeedsNoToken(neither(&answer)),
-                Err(error) => NotReady::Unreachable(words(&error, self.timeout)),
+                Err(why) => NotReady::Unreachable(why),
             };
             if clock::instant() >= until {
                 return Err(not_ready);
@@ -167,18 +148,62 @@ impl Client {
 
     /// What it says to a token.
     pub(super) fn ask(&self, token: &Token) -> Result<Verdict, Failure> {
+        let mut lane = self.lane().map_err(no_lane)?;
+        let mut connection = lane.kept.pop();
+        let answer = lane.run(self.verdict(token, &mut connection));
+        self.give_back(lane, [connection]);
+        answer
+    }
+
+    /// What it says to each of these tokens, asked over all connections at a time.
+    pub(super) fn ask_all(self: &Arc<Self>, tokens: Arc<[Token]>) -> Vec<Result<Verdict, Failure>> {
+        let mut lane = match self.lane() {
+            Ok(lane) => lane,
+            Err(why) => return tokens.iter().map(|_| Err(no_lane(why.clone()))).collect(),
+        };
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut workers = JoinSet::new();
+        for _ in 0..self.connections.min(tokens.len()) {
+            let (client, tokens, next) = (Arc::clone(self), Arc::clone(&tokens), Arc::clone(&next));
+            let mut connection = lane.kept.pop();
+            let work = async move {
+                let mut answers = Vec::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(token) = tokens.get(index) else { return (answers, connection) };
+                    answers.push((index, client.verdict(token, &mut connection).await));
+                }
+            };
+            workers.spawn_on(work, lane.runtime.handle());
+        }
+        let (done, connections): (Vec<_>, Vec<_>) = lane.run(workers.join_all()).into_iter().unzip();
+        self.give_back(lane, connections);
+        let mut done: Vec<_> = done.into_iter().flatten().collect();
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// A lane that nobody else uses.
+    fn lane(&self) -> Result<Lane, String> {
+        let free = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.map_or_else(Lane::new, Ok)
+    }
+
+    fn give_back(&self, mut lane: Lane, connections: impl IntoIterator<Item = Option<Connection>>) {
+        lane.kept.extend(connections.into_iter().flatten());
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+    }
+
+    async fn verdict(&self, token: &Token, connection: &mut Option<Connection>) -> Result<Verdict, Failure> {
         if let Some(why) = self.gone.get() {
             return Err(Failure::Own(Fault::Gone(why.clone())));
         }
-        let request = self.form.with(Some(token.as_bytes()));
-        let request =
-            request.map_err(|why| Failure::Own(Fault::Broken(format!("the request cannot be made: {why}"))))?;
-        match self.answer(&request) {
+        match self.answer(token, connection).await {
             Ok(answer) => {
                 self.silent.store(0, Ordering::Relaxed);
                 self.meaning(&answer).map_err(Failure::Own)
             }
-            Err(fault) => match self.silence() {
+            Err(fault) => match self.silence().await {
                 Some(why) => Err(Failure::Own(Fault::Gone(why))),
                 None => Err(Failure::Silent(fault)),
             },
@@ -225,63 +250,82 @@ impl Client {
         }))
     }
 
-    /// Sends a request until there is an answer, or it is clear that there is none.
-    fn answer(&self, request: &Request<Vec<u8>>) -> Result<Answer, Fault> {
+    /// Sends the token until there is an answer, or it is clear that there is none.
+    async fn answer(&self, token: &Token, connection: &mut Option<Connection>) -> Result<Answer, Fault> {
         let begun = clock::instant();
-        let mut agent = &self.kept;
+        let mut once_more = true;
         loop {
-            let error = match self.once(agent, request) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            match &error {
-                Error::Timeout(_) => {
+            self.wait().await;
+            let lost = match timeout(self.timeout, self.once(Some(token.as_bytes()), connection)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(lost)) => lost,
+                Err(_) => {
+                    *connection = None;
                     return Err(Fault::Hang(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)));
                 }
+            };
+            match lost {
                 // It has seen nothing of this token yet: whoever brought it down, it may come back.
-                error if is_unreachable(error) && begun.elapsed() < self.timeout.max(self.wait_for) => {
-                    std::thread::sleep(PAUSE);
-                }
+                Lost::Unreachable(_) if begun.elapsed() < self.timeout.max(self.wait_for) => sleep(PAUSE).await,
                 // A connection that is kept may be closed while we write to it. A new one tells that from a fault.
-                Error::Io(_) if std::ptr::eq(agent, &raw const self.kept) => agent = &self.fresh,
-                error => return Err(Fault::Broken(words(error, self.timeout))),
+                Lost::Cut(_) if once_more => once_more = false,
+                lost => return Err(Fault::Broken(lost.to_string())),
             }
         }
     }
 
-    fn without_token(&self) -> Result<Answer, Error> {
-        let request = self.form.with(None).map_err(|why| Error::Other(why.into()))?;
-        self.once(&self.fresh, &request)
+    async fn without_token(&self) -> Result<Answer, String> {
+        self.wait().await;
+        match timeout(self.timeout, self.once(None, &mut None)).await {
+            Ok(answer) => answer.map_err(|lost| lost.to_string()),
+            Err(_) => Err(format!("no answer within {} ms", self.timeout.as_millis())),
+        }
     }
 
-    fn once(&self, agent: &Agent, request: &Request<Vec<u8>>) -> Result<Answer, Error> {
+    /// Waits for a request's turn.
+    async fn wait(&self) {
         if let Some(pace) = &self.pace {
-            pace.wait();
+            sleep_until(pace.turn().into()).await;
         }
-        let response =
-            if self.form.has_body() { agent.run(request.clone())? } else { agent.run(request.clone().map(drop))? };
+    }
+
+    /// Sends one request, over this connection where it is still there, and leaves the connection there where it can be kept.
+    async fn once(&self, token: Option<&[u8]>, connection: &mut Option<Connection>) -> Result<Answer, Lost> {
+        let request = self.form.with(token);
+        let request = request.map_err(|why| Lost::Otherwise(format!("the request cannot be made: {why}")))?;
+        let mut usable = match connection.take() {
+            Some(kept) if !kept.is_closed() => kept,
+            _ => self.place.connect().await?,
+        };
+        let response = usable.send_request(self.place.addressed(request)).await?;
         let status = response.status();
         let challenge = response.headers().get(WWW_AUTHENTICATE);
         let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let (body, cut) = match response.into_body().into_with_config().limit(MAX_BODY).read_to_vec() {
-            Ok(body) => (body, false),
-            Err(Error::BodyExceedsLimit(_)) => (Vec::new(), true),
-            Err(error) => return Err(error),
+        let (body, cut) = match Limited::new(response.into_body(), MAX_BODY).collect().await {
+            Ok(body) => {
+                *connection = Some(usable);
+                (body.to_bytes().into(), false)
+            }
+            Err(error) if error.is::<LengthLimitError>() => (Vec::new(), true),
+            Err(error) => {
+                let lost = error.downcast::<hyper::Error>().map(|error| Lost::from(*error));
+                return Err(lost.unwrap_or_else(|error| Lost::Otherwise(error.to_string())));
+            }
         };
         Ok(Answer { status, challenge, body, cut })
     }
 
     /// Counts a silence, and says why it is given up where it is.
-    fn silence(&self) -> Option<String> {
+    async fn silence(&self) -> Option<String> {
         let silent = self.silent.fetch_add(1, Ordering::Relaxed) + 1;
         if silent >= MUTE {
             let why = || format!("{silent} tokens in a row were not answered");
             return Some(self.gone.get_or_init(why).clone());
         }
         if silent.is_multiple_of(SILENT)
-            && let Err(error) = self.without_token()
+            && let Err(why) = self.without_token().await
         {
-            return Some(self.gone.get_or_init(|| words(&error, self.timeout)).clone());
+            return Some(self.gone.get_or_init(|| why).clone());
         }
         self.gone.get().cloned()
     }
@@ -291,59 +335,33 @@ fn neither(answer: &Answer) -> String {
     format!("it answers {}, which is neither an accept status nor a reject status", answer.words())
 }
 
-/// Whether no connection came about.
-fn is_unreachable(error: &Error) -> bool {
-    match error {
-        Error::HostNotFound | Error::ConnectionFailed => true,
-        Error::Io(error) => matches!(
-            error.kind(),
-            ErrorKind::ConnectionRefused
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkUnreachable
-                | ErrorKind::AddrNotAvailable
-        ),
-        _ => false,
-    }
+fn no_lane(why: String) -> Failure {
+    Failure::Own(Fault::Broken(why))
 }
 
-/// What happened, in words.
-fn words(error: &Error, timeout: Duration) -> String {
-    match error {
-        Error::Timeout(_) => format!("no answer within {} ms", timeout.as_millis()),
-        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => "the connection was refused".to_owned(),
-        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            "the connection was closed without an answer".to_owned()
-        }
-        Error::Io(error) if error.kind() == ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
-        Error::HostNotFound => "there is no host of that name".to_owned(),
-        error => error.to_string(),
-    }
+/// What one caller at a time uses: connections, and what drives them while they are used.
+#[derive(Debug)]
+struct Lane {
+    runtime: Runtime,
+    kept: Vec<Connection>,
 }
 
-fn tls(settings: &Settings) -> Result<TlsConfig, BadSetting> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
-    let certificates = match &settings.ca {
-        None if settings.url.starts_with("https:") => {
-            let problem = "https needs it: a file with the certificates, as PEM, of who may vouch for the server";
-            return Err(BadSetting::new("ca", problem));
-        }
-        None => Vec::new(),
-        Some(pem) => {
-            let items: Result<Vec<_>, _> = parse_pem(pem.as_bytes()).collect();
-            let items =
-                items.map_err(|error| BadSetting::new("ca", format!("{error}: it takes certificates as PEM")))?;
-            let certificates = items.into_iter().filter_map(|item| match item {
-                PemItem::Certificate(certificate) => Some(certificate),
-                _ => None,
-            });
-            certificates.collect()
-        }
-    };
-    if settings.ca.is_some() && certificates.is_empty() {
-        return Err(BadSetting::new("ca", "there is no certificate in it: it takes certificates as PEM"));
+impl Lane {
+    fn new() -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Lane { runtime: runtime.map_err(|error| format!("nothing can be sent: {error}"))?, kept: Vec::new() })
     }
-    Ok(tls.root_certs(RootCerts::from(certificates)).build())
+
+    /// Nothing happens to a connection outside of this, so what arrived meanwhile is seen first: a server may have closed it, or
+    /// may have said so in an answer to nobody. What is dropped is closed before this ends.
+    fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async {
+            tokio::task::yield_now().await;
+            let result = work.await;
+            tokio::task::yield_now().await;
+            result
+        })
+    }
 }
 
 /// Keeps requests apart by some time.
@@ -358,39 +376,11 @@ impl Pace {
         Pace { every, next: Mutex::new(clock::instant()) }
     }
 
-    /// Waits for this request's turn.
-    fn wait(&self) {
-        let now = clock::instant();
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = (*next).max(now);
-            *next = turn + self.every;
-            turn
-        };
-        std::thread::sleep(turn.saturating_duration_since(now));
-    }
-}
-
-/// Looks a host up once: the usual resolver does so, on a thread of its own, for every request.
-#[derive(Debug, Default)]
-struct Remembering {
-    usual: DefaultResolver,
-    known: Mutex<Option<(Uri, Vec<std::net::SocketAddr>)>>,
-}
-
-impl Resolver for Remembering {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let place = |uri: &Uri| (uri.scheme().cloned(), uri.authority().cloned());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, addresses)) = &*known
-            && place(of) == place(uri)
-        {
-            let mut resolved = self.empty();
-            addresses.iter().for_each(|address| resolved.push(*address));
-            return Ok(resolved);
-        }
-        let resolved = self.usual.resolve(uri, config, timeout)?;
-        *known = Some((uri.clone(), resolved.to_vec()));
-        Ok(resolved)
+    /// When it is this request's turn.
+    fn turn(&self) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(clock::instant());
+        *next = turn + self.every;
+        turn
     }
 }

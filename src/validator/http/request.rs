@@ -3,9 +3,9 @@
 use super::Settings;
 use super::settings::BadSetting;
 use crate::jose::Token;
+use axum::http::header::{CONTENT_TYPE, COOKIE};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
 use std::fmt::Write as _;
-use ureq::http::header::{CONTENT_TYPE, COOKIE};
-use ureq::http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 /// What stands in a template in the place of the token.
 pub(super) const TOKEN: &str = "{token}";
@@ -58,7 +58,7 @@ impl Form {
         let url = url(&settings.url)?;
         let mut headers = settings.headers.iter().map(|text| header(text)).collect::<Result<Vec<_>, _>>()?;
         if !settings.has_token() {
-            headers.push((ureq::http::header::AUTHORIZATION, Template(format!("Bearer {TOKEN}"))));
+            headers.push((axum::http::header::AUTHORIZATION, Template(format!("Bearer {TOKEN}"))));
         }
         let cookies = pairs(&settings.cookies, "cookie")?;
         for (name, template) in &cookies {
@@ -107,7 +107,7 @@ impl Form {
             let value = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).map_err(|error| error.to_string())?;
             request = request.header(COOKIE, value);
         }
-        let typed = |request: ureq::http::request::Builder, kind: &'static str| {
+        let typed = |request: axum::http::request::Builder, kind: &'static str| {
             let said = self.headers.iter().any(|(name, _)| name == CONTENT_TYPE);
             if said { request } else { request.header(CONTENT_TYPE, kind) }
         };
@@ -184,11 +184,6 @@ impl Form {
         }
         None
     }
-
-    /// Whether the request has a body of its own kind, were it empty.
-    pub(super) fn has_body(&self) -> bool {
-        takes_body(&self.method)
-    }
 }
 
 fn url(text: &str) -> Result<String, BadSetting> {
@@ -252,7 +247,8 @@ fn method(written: Option<&str>, body: &Body) -> Result<Method, BadSetting> {
     Ok(method)
 }
 
-fn takes_body(method: &Method) -> bool {
+/// Whether a request of this method has a body, were it empty.
+pub(super) fn takes_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 

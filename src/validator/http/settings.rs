@@ -3,9 +3,9 @@
 use super::request::TOKEN;
 use crate::policy::TrustPolicy;
 use crate::validator::endpoint::Settings;
+use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use ureq::http::StatusCode;
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
