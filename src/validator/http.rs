@@ -144,7 +144,7 @@ impl Validator for Http {
             return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
         }
         let endpoint = &*self.endpoint;
-        let answers = endpoint.client.ask_all(tokens.iter().map(|(token, _)| token.clone()).collect());
+        let answers = endpoint.client.ask_all(&tokens.iter().map(|(token, _)| token.clone()).collect());
         let answers = answers.into_iter().zip(tokens).map(|(answer, (token, _))| match answer {
             // Whoever was on the way when another token brought the server down is innocent: alone the guilty one does it again.
             Err(failure) if failure.may_be_anothers() => {

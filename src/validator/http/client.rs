@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// What it says to each of these tokens, asked over all connections at a time.
-    pub(super) fn ask_all(self: &Arc<Self>, tokens: Arc<[Token]>) -> Vec<Result<Verdict, Failure>> {
+    pub(super) fn ask_all(self: &Arc<Self>, tokens: &Arc<[Token]>) -> Vec<Result<Verdict, Failure>> {
         let mut lane = match self.lane() {
             Ok(lane) => lane,
             Err(why) => return tokens.iter().map(|_| Err(no_lane(why.clone()))).collect(),
@@ -164,7 +164,7 @@ impl Client {
         let next = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
         for _ in 0..self.connections.min(tokens.len()) {
-            let (client, tokens, next) = (Arc::clone(self), Arc::clone(&tokens), Arc::clone(&next));
+            let (client, tokens, next) = (Arc::clone(self), Arc::clone(tokens), Arc::clone(&next));
             let mut connection = lane.kept.pop();
             let work = async move {
                 let mut answers = Vec::new();
