@@ -13,6 +13,11 @@ pub(super) const PROTOCOL: u64 = 1;
 /// Lines beyond this many octets go only to an adapter with the feature `large`, and none is read that is longer.
 pub(super) const MAX_LINE: usize = 1 << 20;
 
+/// Longest reason that is kept, in characters.
+const MAX_REASON: usize = 1_024;
+/// Longest member of an identity that is kept as it is. No token that is shown names anybody so long.
+const MAX_MEMBER: usize = 1 << 16;
+
 /// Compact JSON in which every character beyond ASCII is escaped.
 struct Ascii;
 
@@ -184,7 +189,7 @@ fn there<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> 
 pub(super) fn read_answer(line: &[u8], to_configure: bool) -> Option<Answer> {
     let wire: Wire = serde_json::from_slice(line).ok()?;
     let id = wire.id?;
-    let text = |value: Value| value.as_str().map(str::to_owned);
+    let text = |value: Value| value.as_str().map(|text| beginning(text, MAX_REASON));
     let mut key_texts = Vec::new();
     let says = if to_configure {
         let texts = wire.key_texts.map(serde_json::from_value).transpose();
@@ -206,6 +211,14 @@ pub(super) fn read_answer(line: &[u8], to_configure: bool) -> Option<Answer> {
     Some(Answer { id, says: says.unwrap_or(Says::Nonsense), key_texts })
 }
 
+/// The beginning of a text: what is kept of many answers at a time must not grow with what an adapter likes to print.
+fn beginning(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most).chain(['…']).collect()
+}
+
 /// The verdict in an `accept`. A member of the wrong JSON type is somebody whom no token can name.
 fn accepted(accept: &Value) -> Option<Verdict> {
     if *accept == Value::Bool(true) {
@@ -214,11 +227,12 @@ fn accepted(accept: &Value) -> Option<Verdict> {
     let members = accept.as_object()?;
     let text = |name: &str| match members.get(name) {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(format!("{other} (no text)")),
+        Some(Value::String(text)) => Some(beginning(text, MAX_MEMBER)),
+        Some(other) => Some(format!("{} (no text)", beginning(&other.to_string(), MAX_MEMBER))),
     };
+    let length = |items: &[Value]| items.iter().filter_map(Value::as_str).map(str::len).sum::<usize>() + items.len();
     let audience = match members.get("aud") {
-        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) && length(items) <= MAX_MEMBER => {
             Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         }
         _ => text("aud").map(|name| vec![name]),
@@ -303,6 +317,25 @@ mod tests {
         {
             assert_eq!(reads(garbage, false), None, "{garbage}");
         }
+    }
+
+    #[test]
+    fn of_what_is_endless_the_beginning_is_kept() {
+        let long = "\u{1f511}".repeat(200_000);
+        let size = |line: Value| match read_answer(line.to_string().as_bytes(), false).unwrap().says {
+            Says::Verdict(Verdict::Reject(reason) | Verdict::Skip(reason)) => reason.len(),
+            Says::Verdict(Verdict::Accept { identity: Some(who), key }) => {
+                let texts = [who.iss, who.sub, who.tenant, key].into_iter().flatten().chain(who.audience.unwrap());
+                texts.map(|text| text.len()).sum()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!((4_096..5_000).contains(&size(serde_json::json!({"id": 1, "reject": long}))));
+        assert!((4_096..5_000).contains(&size(serde_json::json!({"id": 1, "skip": long}))));
+        let members =
+            serde_json::json!({"iss": long, "sub": [long], "tid": long, "key": long, "aud": vec!["a"; 70_000]});
+        let kept = size(serde_json::json!({"id": 1, "accept": members}));
+        assert!((MAX_MEMBER..20 * MAX_MEMBER).contains(&kept), "{kept}");
     }
 
     #[test]
