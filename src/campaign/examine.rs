@@ -36,6 +36,8 @@ const CLOCK_DRIFT: i64 = 3;
 const CLOCK_DRIFT_IN_CORE: i64 = 600;
 /// The same where a chunk is rehearsed: what was asked ahead must be what is asked.
 const CLOCK_DRIFT_AHEAD: i64 = 60;
+/// Why an answer that took long is not judged.
+const TOO_LATE: &str = "not judged: what is lawful changed while it was asked (clock not settable)";
 /// Longest answer that is kept.
 pub(super) const MAX_ANSWER: usize = 300;
 
@@ -371,6 +373,7 @@ impl Examiner {
         let (verdict, held) = self.ask(held, &presented.token, presented.at);
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
+            Ok(_) if self.too_close(presented, told, &case.expectation) => Seen::Skipped(TOO_LATE.to_owned()),
             Err(Fault::Leak) => Seen::Wrong { kind: Kind::Leak, answer: Fault::Leak.to_string(), twin: None },
             Err(Fault::ForbiddenFetch(url)) => {
                 let answer = format!("fetched {}", tame(&url, MAX_ANSWER));
@@ -441,22 +444,25 @@ impl Examiner {
         let (header, payload) = (jws.header.members()?, jws.payload.members()?);
         let alg = last(header, "alg").and_then(Json::as_str)?;
         let iss = last(payload, "iss").and_then(Json::as_str);
-        let issuer = policy.zip(iss).and_then(|(policy, iss)| policy.issuer_named(iss));
-        let allowed =
-            issuer.is_some_and(|i| i.algorithms.as_ref().is_none_or(|list| list.iter().any(|name| name == alg)));
+        let policy = policy?;
+        let issuer = policy.issuer_named(iss?)?;
+        // An issuer's own list narrows the one for all.
+        let mut lists = [&policy.algorithms, &issuer.algorithms].into_iter().flatten();
+        let allowed = lists.all(|list| list.iter().any(|name| name == alg));
         (allowed && !self.description.algorithms.contains(alg)).then_some(alg)
     }
 
-    /// Whether the answer changes near the present, where a validator reads the machine's clock.
+    /// Whether what is lawful changes between the making of a token and now, or near to either, where a validator reads the
+    /// machine's clock.
     fn too_close(&self, presented: &Presentation, told: &[Told<'_>], now: &Expectation) -> bool {
         if self.description.clock == Clock::Settable {
             return false;
         }
         let leeway = i64::try_from(self.description.leeway).unwrap_or(i64::MAX / 4);
         let behind = CLOCK_MARGIN.saturating_add(leeway);
-        // What was asked ahead was answered at some moment until now.
-        let passed = if self.asks_ahead() { clock::now().0 - self.calendar.now().0 } else { self.drift() };
-        let ahead = behind.saturating_add(passed.max(CLOCK_DRIFT));
+        // What is asked now may be answered a little later; what has been asked was answered at some moment until now.
+        let soon = if self.asks_ahead() { CLOCK_DRIFT } else { self.drift() };
+        let ahead = behind.saturating_add((clock::now().0 - self.calendar.now().0).max(soon));
         if now.steady_for() > ahead.unsigned_abs() {
             return false;
         }
@@ -503,8 +509,10 @@ fn first_case(forge: &Forge, scenario: &Scenario, moves: &[Move], order: u64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validator::flawed;
+    use crate::jose::Token;
+    use crate::validator::{Configured, Validator, flawed};
     use crate::world::DEFAULT_SEED;
+    use std::time::Duration;
 
     #[test]
     fn what_ends_while_it_may_be_shown_is_not_shown_to_whoever_reads_the_machines_clock() {
@@ -525,5 +533,50 @@ mod tests {
         };
         assert_eq!([8, 300, 900].map(|seconds| ending(seconds, Seeks::All)), [Some(true), Some(false), Some(false)]);
         assert_eq!([8, 300, 900].map(|seconds| ending(seconds, Seeks::Alone)), [Some(true), Some(true), Some(false)]);
+    }
+
+    /// Takes its time and then accepts anything.
+    struct Slow;
+
+    impl Validator for Slow {
+        fn describe(&self) -> Description {
+            Description::new("slow", "1", Clock::System)
+        }
+
+        fn configure(&mut self, _: &TrustPolicy) -> Result<Configured, Fault> {
+            Ok(Configured::Ready)
+        }
+
+        fn validate(&mut self, _: &Token, _: NumericDate) -> Result<Verdict, Fault> {
+            std::thread::sleep(Duration::from_secs(7));
+            Ok(Verdict::Accept { identity: None, key: None })
+        }
+    }
+
+    #[test]
+    fn an_answer_that_came_after_the_moment_at_which_it_changes_is_not_judged() {
+        let worlds = [World::shipped("two-issuers", DEFAULT_SEED).unwrap()];
+        let maker: Maker = Arc::new(|| Box::new(Slow));
+        let seen = |name: &str, seconds: i64| {
+            let mut examiner = Examiner::new(Arc::clone(&maker), Slow.describe(), &worlds, clock::now(), Pulse::new());
+            examiner.seek(Seeks::Nothing);
+            let scenario = format!(
+                r#"{{"scenario":1,"world":"two-issuers","party":"api","honest":{{"issuer":"a"}},
+                    "acts":[{{"set-claim":{{"name":"{name}","value":"+{seconds}s"}}}}]}}"#
+            );
+            let scenario = Scenario::from_json(scenario.as_bytes()).unwrap();
+            examiner.examine(&scenario, 0).unwrap().pop().unwrap().seen
+        };
+        std::thread::scope(|scope| {
+            let seen = &seen;
+            let shown = [("exp", 17), ("nbf", 17), ("exp", 900), ("nbf", 900)];
+            let shown = shown.map(|(name, seconds)| scope.spawn(move || seen(name, seconds)));
+            let [ended, began, ends, begins] = shown.map(|shown| shown.join().unwrap());
+            for late in [ended, began] {
+                assert!(matches!(&late, Seen::Skipped(why) if why == TOO_LATE), "{late:?}");
+            }
+            assert!(matches!(ends, Seen::Accepted { .. }), "{ends:?}");
+            assert!(matches!(begins, Seen::Wrong { kind: Kind::FalseAccept, .. }), "{begins:?}");
+        });
     }
 }

@@ -59,6 +59,10 @@ pub struct ConductTally {
 
 /// Most reasons that are kept for the refusal of a class's twins.
 const MAX_REASONS: usize = 3;
+/// Most reasons that are kept for which tokens of a class were not shown.
+const MAX_SKIPS: usize = 12;
+/// What the reasons beyond are called.
+const OTHER_REASONS: &str = "for other reasons";
 
 impl ClassTally {
     fn count(&mut self, case: &Case) {
@@ -93,7 +97,17 @@ impl ClassTally {
             self.twin_refused(why);
         }
         for (reason, count) in later.skipped {
-            *self.skipped.entry(reason).or_default() += count;
+            self.skip(&reason, count);
+        }
+    }
+
+    /// So many more were not shown, for this reason. Somebody who says something else each time fills neither memory nor report.
+    fn skip(&mut self, reason: &str, count: u64) {
+        if let Some(known) = self.skipped.get_mut(reason) {
+            *known += count;
+        } else {
+            let reason = if self.skipped.len() < MAX_SKIPS { reason } else { OTHER_REASONS };
+            *self.skipped.entry(reason.to_owned()).or_default() += count;
         }
     }
 
@@ -129,7 +143,7 @@ pub struct ClassTally {
     /// Why the twins were refused, the first few reasons.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub refused_twins: BTreeSet<String>,
-    /// Not shown, by reason.
+    /// Not shown, by reason, the first few reasons.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<String, u64>,
 }
@@ -240,10 +254,9 @@ impl Tally {
         let phase = plan.stream.phase_of(*index);
         let site = site_name(&case.site);
         if let Seen::Skipped(reason) = &case.seen {
-            let class = self.classes.entry(class_of(&phase)).or_default();
-            *class.skipped.entry(reason.clone()).or_default() += 1;
+            self.classes.entry(class_of(&phase)).or_default().skip(reason, 1);
             if phase == Phase::Exhaustive {
-                *self.core(case).seen.skipped.entry(reason.clone()).or_default() += 1;
+                self.core(case).seen.skip(reason, 1);
             }
             if phase == Phase::Baseline {
                 self.sites_skipped.insert(site, reason.clone());
@@ -417,4 +430,23 @@ fn describe_honest(plan: &Plan, index: usize, description: &Description) -> Stri
         part("key", &honest.key),
         part("alg", &honest.alg)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_who_says_something_else_each_time_fills_no_report() {
+        let mut whole = ClassTally::default();
+        for part in 0..10 {
+            let mut later = ClassTally::default();
+            (0..100).for_each(|number| later.skip(&format!("{part} {number}"), 1));
+            later.skip("known", 5);
+            whole.merge(later);
+        }
+        assert_eq!(whole.skipped.len(), MAX_SKIPS + 1);
+        assert_eq!(whole.skipped.values().sum::<u64>(), 1_050);
+        assert_eq!(whole.skipped["0 11"], 1);
+    }
 }

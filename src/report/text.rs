@@ -21,6 +21,8 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Longest line that is shown.
 const MAX_LINE: usize = 4_000;
+/// Most reasons for skipping that are shown.
+const MAX_SKIPS: usize = 20;
 
 fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
@@ -365,8 +367,13 @@ fn skipped_part(out: &mut String, judged: &Judged) {
             *reasons.entry(reason).or_default() += count;
         }
     }
-    for (reason, count) in reasons {
+    for (reason, count) in reasons.iter().take(MAX_SKIPS) {
         let _ = writeln!(out, "  {}", paint(DIM, format!("skipped {count}: {}", shown(reason))));
+    }
+    if reasons.len() > MAX_SKIPS {
+        let rest: u64 = reasons.values().skip(MAX_SKIPS).sum();
+        let more = number((reasons.len() - MAX_SKIPS) as u64, "further reason");
+        let _ = writeln!(out, "  {}", paint(DIM, format!("skipped {rest}: for {more}")));
     }
     for (rule, reasons) in &judgement.not_tried {
         let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();

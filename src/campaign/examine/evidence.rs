@@ -146,7 +146,7 @@ impl Examiner {
             return (None, Some(Instance::Ready(held)));
         }
         let (verdict, held) = self.ask(held, token, at);
-        (Some(accepted(verdict)), held.map(Instance::Ready))
+        (accepted(verdict), held.map(Instance::Ready))
     }
 
     /// Whether a token twin is accepted. One that stands alone is shown to an instance that is shown twins alone, any other to
@@ -189,11 +189,12 @@ impl Examiner {
     }
 }
 
-fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {
+/// Whether it was accepted, or why not; nothing, where it was not judged.
+fn accepted(verdict: Result<Verdict, Fault>) -> Option<Result<(), String>> {
     match verdict {
-        Ok(Verdict::Accept { .. }) => Ok(()),
-        Ok(Verdict::Reject(reason)) => Err(tame(&reason, MAX_ANSWER)),
-        Ok(Verdict::Skip(reason)) => Err(format!("skipped: {}", tame(&reason, MAX_ANSWER))),
-        Err(fault) => Err(tame(&fault.to_string(), MAX_ANSWER)),
+        Ok(Verdict::Accept { .. }) => Some(Ok(())),
+        Ok(Verdict::Reject(reason)) => Some(Err(tame(&reason, MAX_ANSWER))),
+        Ok(Verdict::Skip(_)) => None,
+        Err(fault) => Some(Err(tame(&fault.to_string(), MAX_ANSWER))),
     }
 }
