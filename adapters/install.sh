@@ -47,6 +47,12 @@ perl() {
     ../scripts/packages.sh libcrypt-jwt-perl libjson-perl
 }
 
+rust() {
+    needs cargo || return 0
+    # Where the configuration looks for it, wherever else cargo builds.
+    cargo build --quiet --locked --release --manifest-path rust/Cargo.toml --target-dir rust/target
+}
+
 # needs TOOL: says so where it is not there.
 needs() {
     [[ -z $(type -P "$1") ]] || return 0
@@ -56,7 +62,7 @@ needs() {
     return 1
 }
 
-languages=(python node go java ruby perl)
+languages=(python node go java ruby perl rust)
 skipped=0
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in

@@ -16,28 +16,10 @@ ALGORITHMS = [
 ]
 
 
-def key_set(realm):
-    keys = []
-    for data in realm.keys:
-        try:
-            keys.append(JsonWebKey.import_key(data))
-        except Exception:
-            continue  # a key that the library cannot use
-    return KeySet(keys)
-
-
-def claims_options(realm, terms):
-    options = {name: {"essential": True} for name in terms.required}
-    options["iss"] = {"essential": True, "values": realm.issuers}
-    if realm.audiences:
-        options["aud"] = {"essential": "aud" in terms.required, "values": realm.audiences}
-    return options
-
-
 def settle(terms):
-    keys = {id(realm): key_set(realm) for realm in terms.realms}
-    options = {id(realm): claims_options(realm, terms) for realm in terms.realms}
-    tokens = {id(realm): JsonWebToken(realm.algorithms) for realm in terms.realms}
+    keys = {
+        id(realm): KeySet([key for _, key in realm.usable(JsonWebKey.import_key)]) for realm in terms.realms
+    }
     every = JsonWebToken(ALGORITHMS)
 
     def judge(token, now):
@@ -52,7 +34,7 @@ def settle(terms):
 
         claims = every.decode(token, load_key)
         realm = found[0]
-        claims.options = options[id(realm)]
+        claims.options = terms.claims_options(realm)
         claims.validate(now=now, leeway=terms.leeway)
         if realm.audiences == [] and "aud" in claims:
             raise Refused("it is for somebody")

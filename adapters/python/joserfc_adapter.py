@@ -6,7 +6,6 @@ import json
 
 import joserfc
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 from wrongkey_adapter import Refused, serve
 
@@ -16,34 +15,12 @@ ALGORITHMS = [
 ]
 
 
-def key_set(realm):
-    keys = []
-    for data in realm.keys:
-        try:
-            keys.append(JWKRegistry.import_key(data))
-        except (JoseError, ValueError):
-            continue  # a key that the library cannot use
-    return KeySet(keys)
-
-
-def claims_options(realm, terms):
-    options = {name: {"essential": True} for name in terms.required}
-    options["iss"] = {"essential": True, "values": realm.issuers}
-    if realm.audiences:
-        options["aud"] = {"essential": "aud" in terms.required, "values": realm.audiences}
-    return options
-
-
 def settle(terms):
-    keys = {id(realm): key_set(realm) for realm in terms.realms}
-    time = {"now": 0}
-    claims = {
-        id(realm): jwt.JWTClaimsRegistry(lambda: time["now"], terms.leeway, **claims_options(realm, terms))
-        for realm in terms.realms
+    keys = {
+        id(realm): KeySet([key for _, key in realm.usable(JWKRegistry.import_key)]) for realm in terms.realms
     }
 
     def judge(token, now):
-        time["now"] = now
         found = []
 
         def load_key(unverified):
@@ -55,7 +32,7 @@ def settle(terms):
 
         verified = jwt.decode(token, load_key, algorithms=ALGORITHMS)
         realm = found[0]
-        claims[id(realm)].validate(verified.claims)
+        jwt.JWTClaimsRegistry(now, terms.leeway, **terms.claims_options(realm)).validate(verified.claims)
         if realm.audiences == [] and "aud" in verified.claims:
             raise Refused("it is for somebody")
         return verified.header, verified.claims, realm

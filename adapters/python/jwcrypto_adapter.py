@@ -18,11 +18,8 @@ ALGORITHMS = [
 
 def key_set(realm):
     keys = jwk.JWKSet()
-    for data in realm.keys:
-        try:
-            keys.add(jwk.JWK(**data))
-        except Exception:
-            continue  # a key that the library cannot use
+    for _, key in realm.usable(lambda data: jwk.JWK(**data)):
+        keys.add(key)
     return keys
 
 

@@ -16,11 +16,7 @@ ALGORITHMS = [
 def signing_keys(realm):
     """By `kid`: the key and the algorithms that it is used with. Keys of another `use` are left out, as `PyJWKClient` does."""
     keys = {}
-    for data in realm.keys:
-        try:
-            jwk = jwt.PyJWK(data)
-        except (jwt.PyJWTError, ValueError):
-            continue  # a key that the library cannot use
+    for data, jwk in realm.usable(jwt.PyJWK):
         if jwk.public_key_use in ("sig", None):
             algorithms = [name for name in realm.algorithms if data.get("alg") in (None, name)]
             keys.setdefault(jwk.key_id, (jwk.key, algorithms))

@@ -32,6 +32,15 @@ class Realm:
     audiences: list | None
     subjects: list | None
 
+    def usable(self, read):
+        """Each JWK with what the library makes of it; one that it cannot use is left out."""
+        for data in self.keys:
+            try:
+                key = read(data)
+            except Exception:
+                continue
+            yield data, key
+
 
 @dataclass
 class Terms:
@@ -71,6 +80,14 @@ class Terms:
         for name in self.required:
             if claims.get(name) in (None, ""):
                 raise Refused(f"no {name}")
+
+    def claims_options(self, realm):
+        """What the claims must be, as Authlib and joserfc take it."""
+        options = {name: {"essential": True} for name in self.required}
+        options["iss"] = {"essential": True, "values": realm.issuers}
+        if realm.audiences:
+            options["aud"] = {"essential": "aud" in self.required, "values": realm.audiences}
+        return options
 
     def identity(self, claims):
         """Who the application takes it to be: the library's own claims."""

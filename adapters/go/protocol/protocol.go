@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Skip says that the policy asks for something that neither the library nor an application on it has a setting for.
@@ -42,20 +44,24 @@ type Terms struct {
 	lacking    map[string][]string  // issuer name: algorithms that it may use and the library does not have
 }
 
-// Verified is a token as the library gave it out; Header is nil where it gives out none.
-type Verified struct {
-	Header, Claims map[string]any
-	Realm          *Realm
-}
-
-// Judge is the library at work under its settings.
-type Judge func(token string, now int64) (*Verified, error)
+// Door is the library at work for one realm: the header and the claims of a good token. The header is nil where the library
+// gives out none.
+type Door func(token string, now time.Time) (header, claims map[string]any, err error)
 
 // Adapter is what a program says of itself and of its library.
 type Adapter struct {
-	Name, Module, Clock string
-	Algorithms          []string
-	Settle              func(*Terms) (Judge, error)
+	Name, Module string
+	Algorithms   []string
+	// Issuer is whom a token claims as issuer before anything is checked, to choose the realm. Where the library shows nothing
+	// unverified it is nil, and the doors are tried in turn.
+	Issuer func(token string) (any, error)
+	// Open puts a realm into the library's settings.
+	Open func(*Terms, *Realm) (Door, error)
+}
+
+type service struct {
+	terms *Terms
+	doors []Door
 }
 
 type issuer struct {
@@ -106,41 +112,52 @@ type request struct {
 
 type object = map[string]any
 
-// RealmOf is the realm of the issuer that the library's unverified view of the token shows.
-func (t *Terms) RealmOf(issuer any) (*Realm, error) {
-	name, _ := issuer.(string)
-	for _, realm := range t.Realms {
-		if slices.Contains(realm.Issuers, name) {
-			return realm, nil
-		}
+// OnlyIssuer is the issuer, where there is one: more the libraries cannot be told, and the application compares them.
+func (r *Realm) OnlyIssuer() string {
+	if len(r.Issuers) == 1 {
+		return r.Issuers[0]
 	}
-	return nil, errors.New("the issuer is not trusted")
+	return ""
 }
 
-// Require is for libraries that have no setting for required claims.
-func (t *Terms) Require(claims object) error {
+// JWKs are the keys that go-jose can read, for the libraries that read none themselves too.
+func (r *Realm) JWKs() []jose.JSONWebKey {
+	var keys []jose.JSONWebKey
+	for _, text := range r.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(text, &key) == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// ownChecks is what these libraries leave to the application: one of several issuers, an audience where the party has none,
+// required claims, `typ`, the subject and the tenant.
+func (t *Terms) ownChecks(realm *Realm, header, claims object) error {
+	if iss, ok := claims["iss"].(string); len(realm.Issuers) != 1 && (!ok || !slices.Contains(realm.Issuers, iss)) {
+		return errors.New("the issuer is not trusted")
+	}
+	if _, named := claims["aud"]; named && realm.Audiences != nil && len(*realm.Audiences) == 0 {
+		return errors.New("it is for somebody")
+	}
 	for _, name := range t.Required {
 		if claims[name] == nil || claims[name] == "" {
 			return fmt.Errorf("no %s", name)
 		}
 	}
-	return nil
-}
-
-// ownChecks is what is left to the application once the library is content: `typ`, the subject and the tenant.
-func (t *Terms) ownChecks(v *Verified) error {
 	if len(t.TokenTypes) > 0 {
-		typ, _ := v.Header["typ"].(string)
+		typ, _ := header["typ"].(string)
 		if !slices.ContainsFunc(t.TokenTypes, func(one string) bool { return short(one) == short(typ) }) {
 			return errors.New("another typ")
 		}
 	}
-	if v.Realm.Subjects != nil {
-		if sub, ok := v.Claims["sub"].(string); !ok || !slices.Contains(*v.Realm.Subjects, sub) {
+	if realm.Subjects != nil {
+		if sub, ok := claims["sub"].(string); !ok || !slices.Contains(*realm.Subjects, sub) {
 			return errors.New("another subject")
 		}
 	}
-	if tenant, ok := t.tenant(v.Claims); ok && v.Claims[tenant[0]] != any(tenant[1]) {
+	if tenant, ok := t.tenant(claims); ok && claims[tenant[0]] != any(tenant[1]) {
 		return errors.New("another tenant")
 	}
 	return nil
@@ -322,23 +339,50 @@ func (t *Terms) beyond(token string) string {
 }
 
 // judged is the library's answer, or its error. A panic ends a request of an HTTP server of Go, and not the server.
-func judged(terms *Terms, judge Judge, token string, now int64) (who object, err error) {
+func (a Adapter) judged(s service, token string, now time.Time) (who object, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("panic: %v", panicked)
 		}
 	}()
-	if judge == nil {
-		return nil, errors.New("nobody is trusted yet")
+	var claimed any
+	if a.Issuer != nil {
+		if claimed, err = a.Issuer(token); err != nil {
+			return nil, err
+		}
 	}
-	verified, err := judge(token, now)
-	if err == nil {
-		err = terms.ownChecks(verified)
+	err = errors.New("the issuer is not trusted")
+	for number, door := range s.doors {
+		realm := s.terms.Realms[number]
+		if name, _ := claimed.(string); a.Issuer != nil && !slices.Contains(realm.Issuers, name) {
+			continue
+		}
+		var header, claims object
+		if header, claims, err = door(token, now); err == nil {
+			err = s.terms.ownChecks(realm, header, claims)
+		}
+		if err == nil {
+			return s.terms.identity(claims), nil
+		}
 	}
+	return nil, err
+}
+
+// settle is the policy at work.
+func (a Adapter) settle(p *policy, pooled bool) (service, error) {
+	terms, err := termsOf(p, a.Algorithms, pooled)
 	if err != nil {
-		return nil, err
+		return service{}, err
 	}
-	return terms.identity(verified.Claims), nil
+	s := service{terms: terms}
+	for _, realm := range terms.Realms {
+		door, err := a.Open(terms, realm)
+		if err != nil {
+			return service{}, err
+		}
+		s.doors = append(s.doors, door)
+	}
+	return s, nil
 }
 
 // Serve answers until standard input ends. `--pooled` puts the keys of all issuers into one set.
@@ -348,36 +392,33 @@ func (a Adapter) Serve() {
 		fmt.Fprintf(os.Stderr, "usage: %s [--pooled]\n", os.Args[0])
 		os.Exit(2)
 	}
-	var terms *Terms
-	var judge Judge
+	s := service{terms: &Terms{}}
 	answer := func(r *request) object {
 		switch {
 		case r.Hello != nil:
 			return a.hello(pooled)
 		case r.Configure != nil:
 			// The application reads its configuration anew; neither it nor the library remembers anything of the former one.
-			var err error
-			judge = nil
-			if terms, err = termsOf(&r.Configure.Policy, a.Algorithms, pooled); err == nil {
-				judge, err = a.Settle(terms)
-			}
+			settled, err := a.settle(&r.Configure.Policy, pooled)
+			s = service{terms: &Terms{}}
 			var skip Skip
 			if errors.As(err, &skip) {
 				return object{"id": r.Configure.ID, "skip": skip.Error()}
 			} else if err != nil {
 				return object{"id": r.Configure.ID, "error": err.Error()}
 			}
+			s = settled
 			return object{"id": r.Configure.ID, "ok": true}
 		case r.Validate != nil:
 			token := string(r.Validate.TokenB64)
 			if r.Validate.Token != nil {
 				token = *r.Validate.Token
 			}
-			who, err := judged(terms, judge, token, r.Validate.Now)
+			who, err := a.judged(s, token, time.Unix(r.Validate.Now, 0))
 			if err == nil {
 				return object{"id": r.Validate.ID, "accept": who}
 			}
-			if missing := terms.beyond(token); missing != "" {
+			if missing := s.terms.beyond(token); missing != "" {
 				return object{"id": r.Validate.ID, "skip": "the library has no " + missing}
 			}
 			return object{"id": r.Validate.ID, "reject": err.Error()}
@@ -418,7 +459,7 @@ func (a Adapter) hello(pooled bool) object {
 		}
 	}
 	return object{"hello": object{
-		"protocol": 1, "name": name, "version": version, "clock": a.Clock, "key_sources": sources,
+		"protocol": 1, "name": name, "version": version, "clock": "settable", "key_sources": sources,
 		"features":   []string{"live-update", "issuer-templates", "identity", "large"},
 		"algorithms": a.Algorithms,
 	}}

@@ -30,11 +30,8 @@ def text_of(data):
 def settle(terms):
     table = {}
     for realm in terms.realms:
-        for data in realm.keys:
-            try:
-                table.setdefault(data.get("kid"), (text_of(data), realm))
-            except Exception:
-                continue  # a key that the library cannot use
+        for data, text in realm.usable(text_of):
+            table.setdefault(data.get("kid"), (text, realm))
 
     def judge(token, _now):
         header = jwt.get_unverified_header(token)

@@ -3,13 +3,11 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
 	"wrongkey.example/adapters/protocol"
@@ -19,78 +17,48 @@ var algorithms = []string{
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
-type realm struct {
-	parser *jwt.Parser
-	keys   map[string]jose.JSONWebKey // the library reads no JWK
+func issuer(token string) (any, error) {
+	claims := jwt.MapClaims{}
+	_, _, err := jwt.NewParser().ParseUnverified(token, claims)
+	return claims["iss"], err
 }
 
-func (r *realm) key(token *jwt.Token) (any, error) {
-	kid, _ := token.Header["kid"].(string)
-	key, ok := r.keys[kid]
-	if !ok || key.Algorithm != "" && key.Algorithm != token.Method.Alg() {
-		return nil, errors.New("no key of that kid and algorithm")
-	}
-	if _, secret := key.Key.([]byte); secret != strings.HasPrefix(token.Method.Alg(), "HS") {
-		return nil, errors.New("a key of another kind")
-	}
-	return key.Key, nil
-}
-
-func settle(terms *protocol.Terms) (protocol.Judge, error) {
+func open(terms *protocol.Terms, realm *protocol.Realm) (protocol.Door, error) {
 	var clock time.Time
-	realms := map[*protocol.Realm]*realm{}
-	for _, one := range terms.Realms {
-		options := []jwt.ParserOption{
-			jwt.WithValidMethods(one.Algorithms),
-			jwt.WithLeeway(terms.Leeway),
-			jwt.WithTimeFunc(func() time.Time { return clock }),
-			jwt.WithStrictDecoding(),
-		}
-		if len(one.Issuers) == 1 {
-			options = append(options, jwt.WithIssuer(one.Issuers[0]))
-		}
-		if one.Audiences != nil {
-			options = append(options, jwt.WithAudience(*one.Audiences...))
-		}
-		if slices.Contains(terms.Required, "exp") {
-			options = append(options, jwt.WithExpirationRequired())
-		}
-		keys := map[string]jose.JSONWebKey{}
-		for _, text := range one.Keys {
-			var key jose.JSONWebKey
-			if json.Unmarshal(text, &key) == nil && (key.Use == "" || key.Use == "sig") {
-				if _, taken := keys[key.KeyID]; !taken {
-					keys[key.KeyID] = key
-				}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(realm.Algorithms), jwt.WithLeeway(terms.Leeway), jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(func() time.Time { return clock }), jwt.WithIssuer(realm.OnlyIssuer()),
+	}
+	if realm.Audiences != nil {
+		options = append(options, jwt.WithAudience(*realm.Audiences...))
+	}
+	if slices.Contains(terms.Required, "exp") {
+		options = append(options, jwt.WithExpirationRequired())
+	}
+	parser, keys := jwt.NewParser(options...), realm.JWKs() // the library reads no JWK
+	find := func(token *jwt.Token) (any, error) {
+		kid, _ := token.Header["kid"].(string)
+		for _, key := range keys {
+			_, secret := key.Key.([]byte)
+			fits := secret == strings.HasPrefix(token.Method.Alg(), "HS") && (key.Use == "" || key.Use == "sig")
+			if key.KeyID == kid && fits && (key.Algorithm == "" || key.Algorithm == token.Method.Alg()) {
+				return key.Key, nil
 			}
 		}
-		realms[one] = &realm{parser: jwt.NewParser(options...), keys: keys}
+		return nil, errors.New("no key of that kid, kind and algorithm")
 	}
-	unverified := jwt.NewParser()
-	return func(token string, now int64) (*protocol.Verified, error) {
-		clock = time.Unix(now, 0)
-		claims := jwt.MapClaims{}
-		if _, _, err := unverified.ParseUnverified(token, claims); err != nil {
-			return nil, err
-		}
-		one, err := terms.RealmOf(claims["iss"])
+	return func(token string, now time.Time) (header, claims map[string]any, err error) {
+		clock = now
+		verified, err := parser.Parse(token, find)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		verified, err := realms[one].parser.Parse(token, realms[one].key)
-		if err != nil {
-			return nil, err
-		}
-		claims = verified.Claims.(jwt.MapClaims)
-		if _, named := claims["aud"]; named && one.Audiences != nil && len(*one.Audiences) == 0 {
-			return nil, errors.New("it is for somebody")
-		}
-		return &protocol.Verified{Header: verified.Header, Claims: claims, Realm: one}, terms.Require(claims)
+		return verified.Header, verified.Claims.(jwt.MapClaims), nil
 	}, nil
 }
 
 func main() {
 	protocol.Adapter{
-		Name: "golang-jwt", Module: "github.com/golang-jwt/jwt/v5", Clock: "settable", Algorithms: algorithms, Settle: settle,
+		Name: "golang-jwt", Module: "github.com/golang-jwt/jwt/v5", Algorithms: algorithms, Issuer: issuer, Open: open,
 	}.Serve()
 }

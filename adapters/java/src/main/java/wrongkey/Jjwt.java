@@ -1,12 +1,10 @@
 package wrongkey;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.jsonwebtoken.Claims;
 import io.jsonwebtoken.Header;
 import io.jsonwebtoken.Jws;
 import io.jsonwebtoken.JwsHeader;
 import io.jsonwebtoken.JwtParser;
-import io.jsonwebtoken.JwtParserBuilder;
 import io.jsonwebtoken.Jwts;
 import io.jsonwebtoken.security.Jwk;
 import io.jsonwebtoken.security.Jwks;
@@ -15,21 +13,17 @@ import io.jsonwebtoken.security.SecretJwk;
 import io.jsonwebtoken.security.UnsupportedKeyException;
 import java.io.IOException;
 import java.security.Key;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Date;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
  * jjwt, as its documentation teaches: a {@code JwtParser} with a key locator that looks the {@code kid} up, and everything else
- * required of it.
- *
- * <p>The library shows nothing of a signed token unverified, so the parsers of the issuers are tried in turn; each requires its
- * own issuer. Pooled, there is one parser, and the issuer is compared with a list afterwards.
+ * required of it. The library shows nothing of a signed token unverified, so the parsers of the issuers are tried in turn; each
+ * requires its own issuer.
  */
 final class Jjwt {
     private static final Set<String> ALGORITHMS = new LinkedHashSet<>(List.of("HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
@@ -38,79 +32,46 @@ final class Jjwt {
     /** The time that the parsers take for the present. */
     private static long now;
 
-    /** A parser with the realm that it is for. */
-    private record Door(JwtParser parser, Protocol.Realm realm) {}
-
     public static void main(String[] arguments) throws IOException {
-        Protocol.serve(arguments, "jjwt", Jwts.class, ALGORITHMS, Jjwt::settle);
+        Protocol.serve(arguments, "jjwt", Jwts.class, ALGORITHMS, null, Jjwt::open);
     }
 
-    private static Protocol.Judge settle(Protocol.Terms terms) {
-        List<Door> doors = new ArrayList<>();
-        for (Protocol.Realm realm : terms.realms()) {
-            doors.add(new Door(parser(realm, terms), realm));
-        }
-        return (token, time) -> {
-            now = time;
-            Exception refusal = new Protocol.Refused("nobody is trusted");
-            for (Door door : doors) {
-                try {
-                    return application(door.parser().parseSignedClaims(token), door.realm(), terms);
-                } catch (Exception error) {
-                    refusal = error;
-                }
-            }
-            throw refusal;
-        };
-    }
-
-    private static Protocol.Verified application(Jws<Claims> jws, Protocol.Realm realm, Protocol.Terms terms) throws Exception {
-        Claims claims = jws.getPayload();
-        if (!realm.issuers().contains(claims.getIssuer())) {
-            throw new Protocol.Refused("the issuer is not trusted");
-        }
-        if (realm.hasNoAudience() && claims.containsKey("aud")) {
-            throw new Protocol.Refused("it is for somebody");
-        }
-        if (realm.audiences() != null && realm.audiences().size() > 1 && Collections.disjoint(realm.audiences(), claims.getAudience())) {
-            throw new Protocol.Refused("it is for others");
-        }
-        terms.require(claims);
-        return new Protocol.Verified(jws.getHeader().getType(), claims, realm);
-    }
-
-    private static JwtParser parser(Protocol.Realm realm, Protocol.Terms terms) {
-        Map<String, Jwk<?>> keys = new HashMap<>();
-        for (JsonNode key : realm.keys()) {
-            try {
-                Jwk<?> jwk = Jwks.parser().build().parse(key.toString());
-                keys.putIfAbsent(jwk.getId(), jwk);
-            } catch (RuntimeException unusable) {
-                // a key that the library cannot use
-            }
-        }
-        JwtParserBuilder builder = Jwts.parser()
-                .keyLocator(header -> locate(keys, header))
-                .clock(() -> new Date(now * 1000))
+    private static Protocol.Door open(Protocol.Terms terms, Protocol.Realm realm) {
+        List<? extends Jwk<?>> keys = realm.usable(jwk -> Jwks.parser().build().parse(jwk.toString()));
+        var builder = Jwts.parser().keyLocator(header -> locate(keys, header)).clock(() -> new Date(now * 1000))
                 .clockSkewSeconds(terms.leeway());
         var algorithms = builder.sig().clear();
         realm.algorithms().forEach(name -> algorithms.add(Jwts.SIG.get().forKey(name)));
         algorithms.and();
-        if (realm.issuers().size() == 1) {
-            builder.requireIssuer(realm.issuers().iterator().next());
-        }
-        if (realm.audiences() != null && realm.audiences().size() == 1) {
+        realm.onlyIssuer().ifPresent(builder::requireIssuer);
+        boolean one = realm.audiences() != null && realm.audiences().size() == 1;
+        if (one) {
             builder.requireAudience(realm.audiences().iterator().next());
         }
-        return builder.build();
+        JwtParser parser = builder.build();
+        return (token, time) -> {
+            now = time;
+            Jws<Claims> jws = parser.parseSignedClaims(token);
+            Claims claims = jws.getPayload();
+            terms.require(claims);
+            // The library takes one audience; of several the application compares them.
+            boolean several = realm.audiences() != null && realm.audiences().size() > 1;
+            if (several && Collections.disjoint(realm.audiences(), claims.getAudience())) {
+                throw new Protocol.Refused("it is for others");
+            }
+            return new Protocol.Verified(jws.getHeader().getType(), claims);
+        };
     }
 
-    private static Key locate(Map<String, Jwk<?>> keys, Header header) {
-        Jwk<?> key = header instanceof JwsHeader signed ? keys.get(signed.getKeyId()) : null;
-        if (key == null || key.getAlgorithm() != null && !key.getAlgorithm().equals(header.getAlgorithm())) {
-            throw new UnsupportedKeyException("no key of that kid and algorithm");
+    private static Key locate(List<? extends Jwk<?>> keys, Header header) {
+        for (Jwk<?> key : keys) {
+            boolean named = header instanceof JwsHeader signed && Objects.equals(key.getId(), signed.getKeyId());
+            if (named && (key.getAlgorithm() == null || key.getAlgorithm().equals(header.getAlgorithm()))) {
+                // A secret whose JWK names no algorithm the library would take for one of AES.
+                boolean plain = key instanceof SecretJwk && key.getAlgorithm() == null;
+                return plain ? Keys.hmacShaKeyFor(key.toKey().getEncoded()) : key.toKey();
+            }
         }
-        // A secret whose JWK names no algorithm: the library would take it for one of AES.
-        return key instanceof SecretJwk && key.getAlgorithm() == null ? Keys.hmacShaKeyFor(key.toKey().getEncoded()) : key.toKey();
+        throw new UnsupportedKeyException("no key of that kid and algorithm");
     }
 }

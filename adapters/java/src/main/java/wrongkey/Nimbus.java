@@ -1,6 +1,5 @@
 package wrongkey;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.nimbusds.jose.JOSEObjectType;
 import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.jwk.JWK;
@@ -14,12 +13,9 @@ import com.nimbusds.jwt.SignedJWT;
 import com.nimbusds.jwt.proc.DefaultJWTClaimsVerifier;
 import com.nimbusds.jwt.proc.DefaultJWTProcessor;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Date;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -35,55 +31,30 @@ final class Nimbus {
     private static long now;
 
     public static void main(String[] arguments) throws IOException {
-        Protocol.serve(arguments, "nimbus-jose-jwt", JWK.class, ALGORITHMS, Nimbus::settle);
+        Protocol.serve(arguments, "nimbus-jose-jwt", JWK.class, ALGORITHMS,
+                token -> SignedJWT.parse(token).getJWTClaimsSet().getIssuer(), Nimbus::open);
     }
 
-    private static Protocol.Judge settle(Protocol.Terms terms) {
-        Map<Protocol.Realm, DefaultJWTProcessor<SecurityContext>> processors = new IdentityHashMap<>();
-        for (Protocol.Realm realm : terms.realms()) {
-            if (!realm.algorithms().isEmpty()) { // the library takes no empty list
-                processors.put(realm, processor(realm, terms));
-            }
-        }
-        return (token, time) -> {
-            now = time;
-            SignedJWT jwt = SignedJWT.parse(token);
-            Protocol.Realm realm = terms.realmOf(jwt.getJWTClaimsSet().getIssuer());
-            if (!processors.containsKey(realm)) {
+    private static Protocol.Door open(Protocol.Terms terms, Protocol.Realm realm) {
+        if (realm.algorithms().isEmpty()) { // the library takes no empty list
+            return (token, time) -> {
                 throw new Protocol.Refused("no algorithm is allowed");
-            }
-            JWTClaimsSet claims = processors.get(realm).process(jwt, null);
-            JOSEObjectType type = jwt.getHeader().getType();
-            return new Protocol.Verified(type == null ? null : type.getType(), claims.toJSONObject(), realm);
-        };
-    }
-
-    private static DefaultJWTProcessor<SecurityContext> processor(Protocol.Realm realm, Protocol.Terms terms) {
+            };
+        }
         DefaultJWTProcessor<SecurityContext> processor = new DefaultJWTProcessor<>();
-        if (terms.types() == null || terms.types().isEmpty()) {
-            processor.setJWSTypeVerifier((type, context) -> {});
-        } else {
-            processor.setJWSTypeVerifier(new DefaultJOSEObjectTypeVerifier<>(
-                    terms.types().stream().map(JOSEObjectType::new).collect(Collectors.toSet())));
-        }
-        Set<JWSAlgorithm> algorithms = realm.algorithms().stream().map(JWSAlgorithm::parse).collect(Collectors.toSet());
-        List<JWK> keys = new ArrayList<>();
-        for (JsonNode key : realm.keys()) {
-            try {
-                keys.add(JWK.parse(key.toString()));
-            } catch (java.text.ParseException | IllegalArgumentException unusable) {
-                // a key that the library cannot use
-            }
-        }
-        processor.setJWSKeySelector(new JWSVerificationKeySelector<>(algorithms, new ImmutableJWKSet<>(new JWKSet(keys))));
-        JWTClaimsSet.Builder exact = new JWTClaimsSet.Builder();
-        if (realm.issuers().size() == 1) {
-            exact.issuer(realm.issuers().iterator().next());
-        }
-        Set<String> audiences = realm.audiences() == null || realm.audiences().isEmpty() ? null : realm.audiences();
-        Set<String> prohibited = realm.hasNoAudience() ? Set.of("aud") : Set.of();
-        DefaultJWTClaimsVerifier<SecurityContext> verifier = new DefaultJWTClaimsVerifier<>(
-                audiences, exact.build(), new LinkedHashSet<>(terms.required()), prohibited) {
+        boolean anyType = terms.types() == null || terms.types().isEmpty();
+        processor.setJWSTypeVerifier(anyType ? (type, context) -> {} : new DefaultJOSEObjectTypeVerifier<>(
+                terms.types().stream().map(JOSEObjectType::new).collect(Collectors.toSet())));
+        processor.setJWSKeySelector(new JWSVerificationKeySelector<>(
+                realm.algorithms().stream().map(JWSAlgorithm::parse).collect(Collectors.toSet()),
+                new ImmutableJWKSet<>(new JWKSet(realm.usable(jwk -> JWK.parse(jwk.toString()))))));
+        var exact = new JWTClaimsSet.Builder();
+        realm.onlyIssuer().ifPresent(exact::issuer);
+        var verifier = new DefaultJWTClaimsVerifier<SecurityContext>(
+                realm.audiences() == null || realm.hasNoAudience() ? null : realm.audiences(),
+                exact.build(),
+                new LinkedHashSet<>(terms.required()),
+                realm.hasNoAudience() ? Set.of("aud") : Set.of()) {
             @Override
             protected Date currentTime() {
                 return new Date(now * 1000);
@@ -91,6 +62,12 @@ final class Nimbus {
         };
         verifier.setMaxClockSkew((int) terms.leeway());
         processor.setJWTClaimsSetVerifier(verifier);
-        return processor;
+        return (token, time) -> {
+            now = time;
+            SignedJWT jwt = SignedJWT.parse(token);
+            JWTClaimsSet claims = processor.process(jwt, null);
+            JOSEObjectType type = jwt.getHeader().getType();
+            return new Protocol.Verified(type == null ? null : type.getType(), claims.toJSONObject());
+        };
     }
 }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -46,6 +47,24 @@ final class Protocol {
         boolean hasNoAudience() {
             return audiences != null && audiences.isEmpty();
         }
+
+        /** The issuer, where there is one: more a library may not take, and the application compares them. */
+        Optional<String> onlyIssuer() {
+            return issuers.size() == 1 ? issuers.stream().findFirst() : Optional.empty();
+        }
+
+        /** What the library makes of the keys; one that it cannot use is left out. */
+        <K> List<K> usable(Reader<K> reader) {
+            List<K> usable = new ArrayList<>();
+            for (JsonNode key : keys) {
+                try {
+                    usable.add(reader.read(key));
+                } catch (Exception unusable) {
+                    // left out
+                }
+            }
+            return usable;
+        }
     }
 
     /** A tenant as a claim must name it. */
@@ -54,16 +73,6 @@ final class Protocol {
     /** A policy as an application writes it down: one realm for each issuer, or one for all where keys are pooled. */
     record Terms(List<Realm> realms, List<String> required, long leeway, List<String> types, Map<String, Tenant> tenants,
             Map<String, Set<String>> lacking) {
-        /** The realm of the issuer that the library's unverified view of the token shows. */
-        Realm realmOf(String issuer) throws Refused {
-            for (Realm realm : realms) {
-                if (realm.issuers().contains(issuer)) {
-                    return realm;
-                }
-            }
-            throw new Refused("the issuer is not trusted");
-        }
-
         /** For libraries that have no setting for required claims. */
         void require(Map<String, ?> claims) throws Refused {
             for (String name : required) {
@@ -73,12 +82,21 @@ final class Protocol {
             }
         }
 
-        /** What is left to the application once the library is content: `typ`, the subject and the tenant. */
-        private void ownChecks(Verified verified) throws Refused {
+        /**
+         * What is left to the application once the library is content: one of several issuers, an audience where the party has
+         * none, `typ`, the subject and the tenant.
+         */
+        private void ownChecks(Realm realm, Verified verified) throws Refused {
+            if (realm.issuers().size() != 1 && !realm.issuers().contains(verified.claims().get("iss"))) {
+                throw new Refused("the issuer is not trusted");
+            }
+            if (realm.hasNoAudience() && verified.claims().containsKey("aud")) {
+                throw new Refused("it is for somebody");
+            }
             if (types != null && !types.isEmpty() && types.stream().noneMatch(one -> shortened(one).equals(shortened(verified.type())))) {
                 throw new Refused("another typ");
             }
-            Set<String> subjects = verified.realm().subjects();
+            Set<String> subjects = realm.subjects();
             if (subjects != null && !subjects.contains(verified.claims().get("sub"))) {
                 throw new Refused("another subject");
             }
@@ -114,16 +132,48 @@ final class Protocol {
     }
 
     /** A token as the library gave it out. */
-    record Verified(String type, Map<String, ?> claims, Realm realm) {}
+    record Verified(String type, Map<String, ?> claims) {}
 
-    /** The library at work under its settings; it throws where it refuses. */
-    interface Judge {
+    /** A key as the library takes it. */
+    interface Reader<K> {
+        K read(JsonNode jwk) throws Exception;
+    }
+
+    /** Whom a token claims as issuer before anything is checked. */
+    interface Unverified {
+        String issuer(String token) throws Exception;
+    }
+
+    /** The library at work for one realm; it throws where it refuses. */
+    interface Door {
         Verified judge(String token, long now) throws Exception;
     }
 
-    /** Tells the library what the terms are. */
-    interface Settler {
-        Judge settle(Terms terms) throws Exception;
+    /** Puts a realm into the library's settings. */
+    interface Opener {
+        Door open(Terms terms, Realm realm) throws Exception;
+    }
+
+    /** A policy at work. Where the library shows nothing unverified, the doors are tried in turn. */
+    private record Service(Terms terms, List<Door> doors, Unverified unverified) {
+        Map<String, Object> judge(String token, long now) throws Exception {
+            String issuer = unverified == null ? null : unverified.issuer(token);
+            Exception refusal = new Refused("the issuer is not trusted");
+            for (int number = 0; number < doors.size(); number++) {
+                Realm realm = terms.realms().get(number);
+                if (unverified != null && !realm.issuers().contains(issuer)) {
+                    continue;
+                }
+                try {
+                    Verified verified = doors.get(number).judge(token, now);
+                    terms.ownChecks(realm, verified);
+                    return terms.identity(verified.claims());
+                } catch (Exception error) {
+                    refusal = error;
+                }
+            }
+            throw refusal;
+        }
     }
 
     /** RFC 7515 section 4.1.9: compared without regard to case, and `application/` may be left out. */
@@ -242,14 +292,14 @@ final class Protocol {
     }
 
     /** Answers until standard input ends. `--pooled` puts the keys of all issuers into one set. */
-    static void serve(String[] arguments, String name, Class<?> library, Set<String> algorithms, Settler settler) throws IOException {
+    static void serve(String[] arguments, String name, Class<?> library, Set<String> algorithms, Unverified unverified, Opener opener)
+            throws IOException {
         boolean pooled = arguments.length == 1 && arguments[0].equals("--pooled");
         if (arguments.length > 0 && !pooled) {
             System.err.println("usage: java … " + name + " [--pooled]");
             System.exit(2);
         }
-        Terms terms = null;
-        Judge judge = null;
+        Service service = null;
         InputStream in = System.in;
         BufferedOutputStream out = new BufferedOutputStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), 1 << 16);
         byte[] chunk = new byte[1 << 16];
@@ -276,10 +326,14 @@ final class Protocol {
                 } else if (message.has("configure")) {
                     // The application reads its configuration anew; nothing is remembered of the former one.
                     JsonNode request = message.get("configure");
-                    judge = null;
+                    service = null;
                     try {
-                        terms = terms(request.path("policy"), algorithms, pooled);
-                        judge = settler.settle(terms);
+                        Terms terms = terms(request.path("policy"), algorithms, pooled);
+                        List<Door> doors = new ArrayList<>();
+                        for (Realm realm : terms.realms()) {
+                            doors.add(opener.open(terms, realm));
+                        }
+                        service = new Service(terms, doors, unverified);
                         write(out, Map.of("id", request.get("id"), "ok", true));
                     } catch (Skip skip) {
                         write(out, Map.of("id", request.get("id"), "skip", skip.getMessage()));
@@ -287,7 +341,7 @@ final class Protocol {
                         write(out, Map.of("id", request.get("id"), "error", error.toString()));
                     }
                 } else if (message.has("validate")) {
-                    write(out, validate(message.get("validate"), terms, judge));
+                    write(out, validate(message.get("validate"), service));
                 } else {
                     System.err.println("cannot read a line that asks for nothing known");
                 }
@@ -299,18 +353,16 @@ final class Protocol {
         }
     }
 
-    private static Map<String, Object> validate(JsonNode request, Terms terms, Judge judge) throws IOException {
+    private static Map<String, Object> validate(JsonNode request, Service service) throws IOException {
         String token = request.has("token") ? request.get("token").asText()
                 : new String(Base64.getDecoder().decode(request.get("token_b64").asText()), StandardCharsets.ISO_8859_1);
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("id", request.get("id"));
         try {
-            Verified verified = judge.judge(token, request.get("now").asLong());
-            terms.ownChecks(verified);
-            answer.put("accept", terms.identity(verified.claims()));
+            answer.put("accept", service.judge(token, request.get("now").asLong()));
         } catch (Exception | StackOverflowError refusal) {
             // Whatever escapes a library ends as a refused request in a service.
-            String missing = terms == null ? null : terms.beyond(token);
+            String missing = service == null ? null : service.terms().beyond(token);
             if (missing != null) {
                 answer.put("skip", "the library has no " + missing);
             } else {
