@@ -199,24 +199,33 @@ impl Scenario {
         })
     }
 
+    /// What is done in it, by the names in a scenario file: its steps but for `present`, then the acts of each token.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let steps = self.steps.iter().map(Step::kind).filter(|kind| *kind != "present");
+        steps.chain(self.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind)))
+    }
+
     /// How many steps at the beginning say how relying parties are configured: those `update-policy` before anything else.
     #[must_use]
     pub fn configured(&self) -> usize {
         self.steps.iter().take_while(|step| matches!(step, Step::UpdatePolicy { .. })).count()
     }
 
-    /// Whether trust changes once relying parties are configured.
+    /// Whether issuers list other keys once relying parties are configured.
     #[must_use]
-    pub fn changes_trust_at_work(&self) -> bool {
-        self.steps[self.configured()..].iter().any(|step| {
-            matches!(
-                step,
-                Step::RotateKey { .. }
-                    | Step::RemoveKey { .. }
-                    | Step::DisableIssuer { .. }
-                    | Step::UpdatePolicy { .. }
-            )
-        })
+    pub fn changes_keys_at_work(&self) -> bool {
+        self.at_work().any(|step| matches!(step, Step::RotateKey { .. } | Step::RemoveKey { .. }))
+    }
+
+    /// Whether relying parties trust others, or otherwise, once they are configured.
+    #[must_use]
+    pub fn changes_policy_at_work(&self) -> bool {
+        self.at_work().any(|step| matches!(step, Step::DisableIssuer { .. } | Step::UpdatePolicy { .. }))
+    }
+
+    /// What happens once relying parties are configured.
+    fn at_work(&self) -> impl Iterator<Item = &Step> {
+        self.steps[self.configured()..].iter()
     }
 
     /// The file form: readable JSON with a final newline.

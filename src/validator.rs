@@ -41,6 +41,11 @@ pub struct Description {
     pub clock: Clock,
     /// Whether `configure` may be called again on the same instance when trust has changed.
     pub live_update: bool,
+    /// Whether it sees by itself that other keys are served where it fetches them. Without it and `live_update` no key changes
+    /// under it.
+    pub fetches_jwks: bool,
+    /// Whether whoever runs it told it its one policy: under another nothing can be asked of it.
+    pub fixed_policy: bool,
     /// Whether it takes issuer templates.
     pub issuer_templates: bool,
     /// Where its keys may come from.
@@ -204,6 +209,8 @@ impl Description {
             version: version.into(),
             clock,
             live_update: true,
+            fetches_jwks: false,
+            fixed_policy: false,
             issuer_templates: true,
             key_sources: BTreeSet::from([KeySource::PerIssuer, KeySource::Converged]),
             algorithms: ["RS256", "PS256", "ES256", "EdDSA", "HS256"].map(String::from).into(),

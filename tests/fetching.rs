@@ -185,6 +185,59 @@ fn one_that_never_fetches_again_keeps_a_removed_key_for_too_long() {
     assert_eq!(found.scenario.key_source, KeySource::Fetched);
 }
 
+/// One that breaks when it is told a second time whom to trust.
+struct ToldOnce {
+    inner: Box<dyn Validator>,
+    fetches_jwks: bool,
+    told: bool,
+}
+
+impl Validator for ToldOnce {
+    fn describe(&self) -> Description {
+        Description { live_update: false, fetches_jwks: self.fetches_jwks, ..self.inner.describe() }
+    }
+
+    fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
+        assert!(!std::mem::replace(&mut self.told, true), "it is told a second time");
+        self.inner.configure(policy)
+    }
+
+    fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        self.inner.validate(token, now)
+    }
+}
+
+/// What comes of the token after this step, at one that is told once whom to trust.
+fn after(step: &str, habit: Habit, fetches_jwks: bool) -> Seen {
+    let worlds = worlds(&["rotation"]);
+    let inner = fetcher(habit);
+    let maker: Maker = Arc::new(move || Box::new(ToldOnce { inner: inner(), fetches_jwks, told: false }));
+    let present = r#"{ "present": { "to": "strict", "honest": { "issuer": "departing", "key": "departing-second" } } }"#;
+    let text = format!(
+        r#"{{ "scenario": 1, "world": "rotation", "key_source": "fetched",
+        "steps": [ {present}, {step}, {{ "advance-clock": "1d" }}, {present} ] }}"#
+    );
+    let scenario = Scenario::from_json(text.as_bytes()).unwrap();
+    let maker = fetching(maker, &worlds, Calendar::At(NOW));
+    let mut replayed = replay(&worlds, &maker, &scenario, NOW, Duration::from_secs(20)).unwrap();
+    replayed.cases.pop().unwrap().seen
+}
+
+#[test]
+fn whoever_fetches_need_not_be_told_that_a_key_is_removed() {
+    let removed = r#"{ "remove-key": { "key": "departing-second" } }"#;
+    let sound = after(removed, Habit::Always, true);
+    assert!(matches!(sound, Seen::Rejected(_)), "{sound:?}");
+    let stale = after(removed, Habit::Once, true);
+    assert!(matches!(stale, Seen::Wrong { kind: Kind::FalseAccept, .. }), "{stale:?}");
+    // Who is trusted stands in the policy, and so does the key of somebody who does not say that it fetches again.
+    let disabled = r#"{ "disable-issuer": { "issuer": "departing" } }"#;
+    for (step, fetches_jwks) in [(disabled, true), (removed, false)] {
+        let seen = after(step, Habit::Always, fetches_jwks);
+        assert!(matches!(&seen, Seen::Skipped(why) if why == "it has no live update"), "{step}: {seen:?}");
+    }
+}
+
 #[test]
 fn one_that_goes_wherever_iss_leads_fetches_what_it_must_not() {
     let outcome = outcome(Habit::Discovers, &["two-issuers"], 2);

@@ -16,7 +16,7 @@ use crate::finding::{Kind, tame};
 use crate::forge::{Forge, Move, Presentation};
 use crate::jose::{Json, Material, NumericDate, last};
 use crate::oracle::{Expectation, Told, expect};
-use crate::policy::TrustPolicy;
+use crate::policy::{KeySource, TrustPolicy};
 use crate::provenance::{Presented, Provenance};
 use crate::scenario::{Scenario, Step};
 use crate::validator::{Clock, Description, Fault, Maker, Verdict};
@@ -228,7 +228,10 @@ impl Examiner {
         if !self.description.key_sources.contains(&scenario.key_source) {
             return Some(format!("it takes no keys from `{}`", scenario.key_source.name()));
         }
-        if !self.description.live_update && scenario.changes_trust_at_work() {
+        // Whoever fetches keys need not be told of others.
+        let fetched = scenario.key_source == KeySource::Fetched && self.description.fetches_jwks;
+        let told_anew = scenario.changes_policy_at_work() || scenario.changes_keys_at_work() && !fetched;
+        if !self.description.live_update && told_anew {
             return Some("it has no live update".to_owned());
         }
         let passes = |step: &Step| matches!(step, Step::AdvanceClock(_));

@@ -265,11 +265,10 @@ impl<'c> Names<'c> {
             description.algorithms = entry.algorithms.iter().cloned().collect();
         }
         if let Some(features) = &entry.features {
-            let fetches = description.key_sources.contains(&KeySource::Fetched);
             let has = [
                 (Feature::LiveUpdate, description.live_update),
                 (Feature::IssuerTemplates, description.issuer_templates),
-                (Feature::FetchesJwks, fetches),
+                (Feature::FetchesJwks, description.fetches_jwks),
             ];
             if let Some((feature, _)) = has.iter().find(|(feature, has)| features.contains(feature) && !has) {
                 let problem = format!("`features`: it does not say that it has `{}`: leave it out", feature.name());
@@ -277,6 +276,7 @@ impl<'c> Names<'c> {
             }
             description.live_update &= features.contains(&Feature::LiveUpdate);
             description.issuer_templates &= features.contains(&Feature::IssuerTemplates);
+            description.fetches_jwks &= features.contains(&Feature::FetchesJwks);
             if !features.contains(&Feature::FetchesJwks) {
                 description.key_sources.remove(&KeySource::Fetched);
             }

@@ -114,6 +114,7 @@ impl Validator for Http {
         let Endpoint { settings, algorithms, own, .. } = &*self.endpoint;
         let mut description = Description::new(settings.shown_name(), "", Clock::System);
         description.live_update = false;
+        description.fixed_policy = true;
         description.key_sources = BTreeSet::from([own.key_source]);
         description.algorithms = algorithms.clone();
         description.leeway = settings.leeway;

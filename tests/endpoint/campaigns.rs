@@ -10,7 +10,7 @@ use std::time::Duration;
 use wrongkey::campaign::{Outcome, Plan, Progress, Selection, Stream, run};
 use wrongkey::clock;
 use wrongkey::config::Config;
-use wrongkey::finding::Kind;
+use wrongkey::finding::{Kind, TwinKind};
 use wrongkey::generate::Class;
 use wrongkey::jose::{NumericDate, Token};
 use wrongkey::judgement::{Exit, judge};
@@ -107,6 +107,8 @@ fn the_same_is_found_over_http_as_in_process() {
             Some(_) => assert!(!http.findings.is_empty(), "{flaw:?}"),
         }
         // Something was shown, by other tokens: the endpoint has no other policy.
+        let twins = http.findings.iter().filter(|finding| finding.kind == Kind::FalseAccept).map(|finding| &finding.twin);
+        assert!(twins.flatten().all(|twin| twin.kind == TwinKind::Token), "{:#?}", http.findings);
         assert!(http.tally.rules[&Rule::IssuerTrusted].confirmed > 0, "{:?}", http.tally.rules);
         let skipped = http.tally.classes.values().flat_map(|class| class.skipped.keys());
         assert!(skipped.clone().any(|why| why.contains("live update") || why.contains("cannot be changed")));

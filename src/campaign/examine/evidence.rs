@@ -45,7 +45,7 @@ impl Examiner {
                 *evidence = self.evidence(case, scenario, presented, told, number);
             }
             Seen::Wrong { kind: Kind::FalseAccept, twin, .. } => {
-                *twin = if policy_twin(told, &presented.provenance, presented.at, expectation).is_some() {
+                *twin = if self.policy_twin(told, presented, expectation).is_some() {
                     Some(TwinNote { kind: TwinKind::Policy, scenario: None })
                 } else {
                     let found = self.find_token_twin(expectation, scenario, presented.step);
@@ -65,7 +65,7 @@ impl Examiner {
         number: u64,
     ) -> Evidence {
         let expectation = &case.expectation;
-        if let Some(policy) = policy_twin(told, &presented.provenance, presented.at, expectation)
+        if let Some(policy) = self.policy_twin(told, presented, expectation)
             && let Some(answer) = self.ask_under(policy, case.order, &presented.token, presented.at)
         {
             return match answer {
@@ -92,6 +92,17 @@ impl Examiner {
             Some(Err(why)) => Evidence::TwinRefused(TwinKind::Token, why),
             None => Evidence::NoTwin,
         }
+    }
+
+    /// The policy twin, for whoever takes another policy than the one that it has.
+    fn policy_twin(
+        &self,
+        told: &[Told<'_>],
+        presented: &Presentation,
+        expectation: &Expectation,
+    ) -> Option<TrustPolicy> {
+        let takes_others = !self.description.fixed_policy;
+        takes_others.then(|| policy_twin(told, &presented.provenance, presented.at, expectation))?
     }
 
     /// Whether a twin is accepted by an instance that is shown twins alone; `None` where it does not work under that policy.

@@ -129,6 +129,7 @@ pub(super) fn read_hello(line: &[u8], window: usize) -> Result<Hello, String> {
     let features: Vec<String> = list("features")?;
     let has = |name: &str| features.iter().any(|feature| feature == name);
     description.live_update = has("live-update");
+    description.fetches_jwks = has("fetches-jwks");
     description.issuer_templates = has("issuer-templates");
     let sources = [KeySource::PerIssuer, KeySource::Converged, KeySource::Fetched];
     let named = list("key_sources")?;
