@@ -31,6 +31,7 @@ pub use tally::{BaselineFailure, Cell, ClassTally, ConductTally, CoreTally, Rule
 use crate::clock;
 use crate::error::Error;
 use crate::finding::{Finding, Kind, tame};
+use crate::generate;
 use crate::jose::NumericDate;
 use crate::rule::Rule;
 use crate::scenario::{Scenario, Step};
@@ -89,12 +90,22 @@ pub struct Outcome {
     pub gone: Option<String>,
     /// Whether somebody interrupted it.
     pub interrupted: bool,
+    /// How many classes of the catalogue were chosen.
+    pub chosen: usize,
     /// Index in the stream of the first accepted token whose key never belonged to the claimed issuer.
     pub first_cross_issuer: Option<usize>,
     /// Scenarios that could not be played, with the reason.
     pub unplayable: Vec<(String, String)>,
     /// What was searched after the fixed scenarios, where this was a hunt.
     pub hunted: Option<Hunted>,
+}
+
+impl Outcome {
+    /// Whether the whole catalogue was chosen, as far as these worlds can express it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.chosen == generate::classes().len()
+    }
 }
 
 /// How far a campaign has come; shared with whoever shows it.
@@ -407,6 +418,7 @@ impl Total {
             broken_off: self.broken_off,
             gone: self.gone,
             interrupted: progress.stop.load(Ordering::Acquire),
+            chosen: plan.stream.chosen(),
             first_cross_issuer: self.first_cross_issuer,
             unplayable: self.unplayable,
             hunted,

@@ -178,15 +178,7 @@ pub fn severity(kind: Kind, of_rules: Option<Severity>) -> Severity {
 pub fn origin(validator: &str, kind: Kind, rules: &BTreeSet<Rule>, scenario: &Scenario, relation: Relation) -> String {
     let joined = |names: Vec<&str>, none: &str| if names.is_empty() { none.to_owned() } else { names.join("+") };
     let rules = joined(rules.iter().map(|rule| rule.name()).collect(), "none");
-    let mut kinds: Vec<&str> = Vec::new();
-    for step in &scenario.steps {
-        if step.kind() != "present" {
-            kinds.push(step.kind());
-        }
-    }
-    for (_, present) in scenario.presents() {
-        kinds.extend(present.acts.iter().map(crate::scenario::Act::kind));
-    }
+    let mut kinds: Vec<&str> = scenario.kinds().collect();
     kinds.dedup();
     // A secret is printed for reasons of its own: neither who signed nor what was done to the token tells two leaks apart.
     if kind == Kind::Leak {

@@ -3,10 +3,10 @@
 use crate::campaign::{ClassTally, Outcome, Tally};
 use crate::config::Config;
 use crate::finding::{Finding, Kind};
-use crate::generate;
+use crate::generate::{self, Class};
 use crate::jose::NumericDate;
 use crate::rule::{Rule, Severity};
-use crate::waiver::Wrong;
+use crate::waiver::{Shown, Wrong};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,14 +116,30 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
     for (site, why) in &tally.closed_badly {
         judgement.inconclusive.push(closed_badly(site, why));
     }
+    if !outcome.interrupted && !outcome.broken_off && tally.baseline_held() && shows_nothing(outcome) {
+        let reasons = tally.classes.values().flat_map(|counts| counts.skipped.keys().map(String::as_str));
+        let reasons: BTreeSet<&str> = reasons.collect();
+        let reasons = if reasons.is_empty() { vec!["no chosen world has room for it"] } else { Vec::from_iter(reasons) };
+        judgement.inconclusive.push(format!("nothing of what was chosen was presented: {}", reasons.join("; ")));
+    }
     for rule in tally.rules_without_evidence() {
         if rule.severity() < fail_on {
             continue;
         }
-        match waivers().find(|(_, waiver)| waiver.excuses_rule(name, rule, now)) {
-            Some((index, _)) => {
-                judgement.used_waivers.insert(index);
-            }
+        if let Some((index, _)) = waivers().find(|(_, waiver)| waiver.excuses_rule(name, rule, now)) {
+            judgement.used_waivers.insert(index);
+            continue;
+        }
+        // Where classes were left out, others of them may be those whose tokens break it alone.
+        let aiming: Vec<&str> = presented(tally).filter(|class| class.aims == Some(rule)).map(|class| class.id).collect();
+        let shows = |class: &&str| tally.classes[*class].confirmed > 0;
+        if !outcome.is_whole() && (aiming.is_empty() || aiming.iter().any(shows)) {
+            continue;
+        }
+        let of_class = |class: &&str| waivers().find(|(_, waiver)| waiver.excuses_class(name, class, now));
+        let excused: Option<Vec<usize>> = aiming.iter().map(|class| of_class(class).map(|(index, _)| index)).collect();
+        match excused.filter(|_| !outcome.is_whole()) {
+            Some(indices) => judgement.used_waivers.extend(indices),
             None => {
                 let counts = tally.rules[&rule];
                 judgement.inconclusive.push(format!(
@@ -133,7 +149,9 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
             }
         }
     }
-    for (class, counts) in tally.classes_without_evidence() {
+    // Of the whole catalogue some classes have no twins, and others show the rules that they aim at.
+    let without_twins = if outcome.is_whole() { Vec::new() } else { tally.classes_without_twins() };
+    for (class, counts) in tally.classes_without_evidence().into_iter().chain(without_twins) {
         if class_severity(class).is_none_or(|severity| severity < fail_on) {
             continue;
         }
@@ -148,6 +166,19 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
         judgement.exits.insert(Exit::Inconclusive);
     }
     judgement
+}
+
+/// The classes of which tokens were presented.
+fn presented(tally: &Tally) -> impl Iterator<Item = &'static Class> {
+    let presented = |class: &&Class| tally.classes.get(class.id).is_some_and(|counts| counts.presented > 0);
+    generate::classes().iter().filter(presented)
+}
+
+/// Whether nothing but honest tokens was presented, and controls where classes were chosen.
+fn shows_nothing(outcome: &Outcome) -> bool {
+    let Outcome { tally, chosen, .. } = outcome;
+    let empty = |name: &str| name == "baseline" || name == "replay" && *chosen > 0;
+    tally.classes.iter().all(|(name, counts)| empty(name) || counts.presented == 0)
 }
 
 /// Rules that some class aims at here, of which every token was skipped.
@@ -187,13 +218,15 @@ pub(crate) fn closed_badly(site: &str, why: &str) -> String {
     format!("an honest token between the others was refused at {site}: {why}")
 }
 
-/// What to say of a class whose every twin was refused.
+/// What to say of a class whose every twin was refused, or that has none.
 pub(crate) fn class_without_evidence(class: &str, counts: &ClassTally) -> String {
-    let why = counts.refused_twins.first().map_or("", String::as_str);
-    format!(
-        "{class} shows nothing: all {} tokens were rejected, and so were their lawful twins ({why})",
-        counts.inconclusive
-    )
+    match counts.refused_twins.first() {
+        Some(why) => format!(
+            "{class} shows nothing: all {} tokens were rejected, and so were their lawful twins ({why})",
+            counts.inconclusive
+        ),
+        None => format!("{class} shows nothing: all {} tokens were rejected, and none has a lawful twin", counts.no_twin),
+    }
 }
 
 /// Indices of waivers that excuse nothing any more, though the run presented something of the sort that they cover.
@@ -205,10 +238,16 @@ pub fn stale(config: &Config, outcomes: &[(&Outcome, &Judgement)]) -> Vec<usize>
     let unused = config.waivers.iter().enumerate().filter(|(index, waiver)| {
         let used = outcomes.iter().any(|(_, judgement)| judgement.used_waivers.contains(index));
         let covered = outcomes.iter().any(|(outcome, _)| {
-            let rules: Vec<Rule> = outcome.tally.rules_tried().into_iter().collect();
-            let shown = outcome.tally.classes.iter().filter(|(_, tally)| tally.presented > 0);
-            let classes: Vec<&str> = shown.map(|(id, _)| id.as_str()).collect();
-            waiver.covers(&outcome.description.name, &rules, &classes)
+            let Tally { alone, classes, acts, .. } = &outcome.tally;
+            let presented = classes.iter().filter(|(_, tally)| tally.presented > 0);
+            let shown = Shown {
+                rules: outcome.tally.rules_tried(),
+                alone,
+                classes: presented.map(|(id, _)| id.as_str()).collect(),
+                acts,
+                whole: outcome.is_whole(),
+            };
+            waiver.covers(&outcome.description.name, &shown)
         });
         !used && covered
     });

@@ -1,6 +1,7 @@
 //! Findings that are known, each excused in `wrongkey.toml` with a reason. A waiver that excuses nothing any more says so.
 
 use crate::alike::hint;
+use crate::finding::Relation;
 use crate::jose::NumericDate;
 use crate::rule::{Rule, Severity};
 use globset::{Glob, GlobMatcher};
@@ -32,6 +33,21 @@ pub struct Wrong<'f> {
     pub classes: &'f BTreeSet<String>,
     /// What makes two findings the same.
     pub origin: &'f str,
+}
+
+/// What a validator was shown, as far as a waiver looks at it.
+#[derive(Clone, Debug)]
+pub struct Shown<'s> {
+    /// Rules that were tried.
+    pub rules: BTreeSet<Rule>,
+    /// Those that tokens broke alone, with who had signed them.
+    pub alone: &'s BTreeSet<(Rule, Relation)>,
+    /// Classes of which tokens were presented.
+    pub classes: Vec<&'s str>,
+    /// Kinds of acts and steps.
+    pub acts: &'s BTreeSet<&'static str>,
+    /// Whether nothing was left out of the catalogue.
+    pub whole: bool,
 }
 
 /// A waiver as it is written.
@@ -141,11 +157,11 @@ impl Waiver {
 
     /// Whether something that was presented is of the sort that it covers; then it is stale if it excused nothing.
     #[must_use]
-    pub fn covers(&self, validator: &str, rules: &[Rule], classes: &[&str]) -> bool {
+    pub fn covers(&self, validator: &str, shown: &Shown<'_>) -> bool {
         self.validator.as_ref().is_none_or(|glob| glob.is_match(validator))
-            && self.rule.as_ref().is_none_or(|glob| rules.iter().any(|rule| glob.is_match(rule.name())))
-            && self.class.as_ref().is_none_or(|glob| classes.iter().any(|class| glob.is_match(class)))
-            && self.origin.as_ref().is_none_or(|glob| origin_covers(glob, validator, rules))
+            && self.rule.as_ref().is_none_or(|glob| shown.rules.iter().any(|rule| glob.is_match(rule.name())))
+            && self.class.as_ref().is_none_or(|glob| shown.classes.iter().any(|class| glob.is_match(class)))
+            && self.origin.as_ref().is_none_or(|glob| origin_covers(glob, validator, shown))
     }
 
     /// Whether its day is over.
@@ -164,15 +180,26 @@ impl Waiver {
     }
 }
 
-/// Whether a glob over origins (validator, kind, rules, acts, signer) speaks of that validator and of rules that were tried.
-fn origin_covers(glob: &GlobMatcher, validator: &str, rules: &[Rule]) -> bool {
+/// Whether a glob over origins (validator, kind, rules, acts, signer) speaks of that validator and of what was tried.
+fn origin_covers(glob: &GlobMatcher, validator: &str, shown: &Shown<'_>) -> bool {
     // A glob whose parts are no globs by themselves says too little to be called stale.
     let fits = |part: &str, text: &str| Glob::new(part).is_ok_and(|part| part.compile_matcher().is_match(text));
     let mut parts = glob.glob().glob().split('.');
     let of_validator = parts.next().is_some_and(|part| fits(part, validator));
-    let blamed = parts.nth(1).unwrap_or("*");
-    let tried = |name: &str| name == "none" || rules.iter().any(|rule| fits(name, rule.name()));
-    of_validator && blamed.split('+').all(tried)
+    let (blamed, acts) = (parts.nth(1).unwrap_or("*"), parts.next().unwrap_or("*"));
+    let signer = parts.next().unwrap_or("*");
+    let signed = |rule: Rule| {
+        let mut signers = shown.alone.iter().filter(|(alone, _)| *alone == rule).peekable();
+        signers.peek().is_none() || signers.any(|(_, who)| fits(signer, who.name()))
+    };
+    // What breaks no rule comes of any token: who leaves out some may leave out the very one.
+    let tried = |name: &str| match name {
+        "none" => shown.whole,
+        _ if name.chars().all(|c| c == '*') => shown.whole,
+        _ => shown.rules.iter().any(|rule| fits(name, rule.name()) && signed(*rule)),
+    };
+    let done = |name: &str| fits(name, "honest") || shown.acts.iter().any(|kind| fits(name, kind));
+    of_validator && blamed.split('+').all(tried) && acts.split('+').all(done)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::finding::{self, Finding, Kind, Relation, Twin, TwinKind};
 use crate::jose::NumericDate;
 use crate::rule::Rule;
-use crate::scenario::{Act, Scenario, Step};
+use crate::scenario::{Scenario, Step};
 use crate::shrink::shrink;
 use crate::validator::{Description, Maker};
 use crate::world::World;
@@ -158,9 +158,7 @@ pub(super) struct Groups(BTreeMap<Likeness, Group>);
 impl Groups {
     pub(super) fn add(&mut self, plan: &Plan, entry: Entry, kind: Kind, rules: BTreeSet<Rule>) {
         let item = plan.stream.nth(entry.index);
-        let steps = item.scenario.steps.iter().filter(|step| !matches!(step, Step::Present(_))).map(Step::kind);
-        let acts = item.scenario.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind));
-        let acts = steps.chain(acts).collect();
+        let acts = item.scenario.kinds().collect();
         let likeness = Likeness { kind, rules, relation: entry.case.relation, acts };
         let classes = match item.phase {
             Phase::Catalogue(id) => BTreeSet::from([id.to_owned()]),

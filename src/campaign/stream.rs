@@ -95,6 +95,7 @@ pub struct Stream {
     honest: Arc<BTreeMap<SiteId, Vec<Scenario>>>,
     /// Where HMAC over what a validator says it holds as keys is to be tried.
     asked: Vec<SiteId>,
+    chosen: usize,
     generation: Option<Generation>,
 }
 
@@ -148,6 +149,7 @@ impl Stream {
             atlas: Arc::new(atlas),
             honest: Arc::new(honest),
             asked,
+            chosen: classes.iter().filter(|class| (selection.classes)(class)).count(),
             generation: None,
         }
     }
@@ -163,6 +165,7 @@ impl Stream {
             atlas: Arc::clone(&self.atlas),
             honest: Arc::clone(&self.honest),
             asked: Vec::new(),
+            chosen: self.chosen,
             generation: Some(Generation { before: self.len() as u64 + searched, searched, leads }),
         }
     }
@@ -190,6 +193,7 @@ impl Stream {
             atlas: Arc::clone(&self.atlas),
             honest: Arc::clone(&self.honest),
             asked: Vec::new(),
+            chosen: self.chosen,
             generation: None,
         }
     }
@@ -198,6 +202,12 @@ impl Stream {
     #[must_use]
     pub fn exhaustive(&self) -> &Exhaustive {
         &self.exhaustive
+    }
+
+    /// How many classes of the catalogue were chosen, whether or not these worlds can express them.
+    #[must_use]
+    pub fn chosen(&self) -> usize {
+        self.chosen
     }
 
     /// How many scenarios there are.
@@ -236,6 +246,12 @@ impl Stream {
             Place::Drawn(number) if self.is_guided(number) => Phase::Guided,
             Place::Drawn(_) => Phase::Random,
         }
+    }
+
+    /// The kinds of acts and steps at an index, but for what is made only when it is asked for.
+    pub(super) fn kinds_of(&self, index: usize) -> impl Iterator<Item = &'static str> {
+        let fixed = self.fixed.get(index).map(|item| &item.scenario);
+        fixed.into_iter().flat_map(|scenario| scenario.kinds())
     }
 
     fn is_guided(&self, index: u64) -> bool {

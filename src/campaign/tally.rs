@@ -2,7 +2,7 @@
 
 use super::case::{Case, Evidence, Seen, SiteId};
 use super::{Entry, Phase, Plan};
-use crate::finding::Kind;
+use crate::finding::{Kind, Relation};
 use crate::rule::Rule;
 use crate::validator::Description;
 use serde::Serialize;
@@ -198,6 +198,10 @@ pub struct Tally {
     pub classes: BTreeMap<String, ClassTally>,
     /// Of them those of the exhaustive core, per world.
     pub cores: BTreeMap<String, CoreTally>,
+    /// Kinds of the acts and steps of what was presented, as far as it stands in the catalogue or in a file.
+    pub acts: BTreeSet<&'static str>,
+    /// Rules that tokens broke alone, with who had signed them.
+    pub alone: BTreeSet<(Rule, Relation)>,
     /// Per world: signer and claimed issuer.
     pub matrix: BTreeMap<String, BTreeMap<(String, String), Cell>>,
     /// Honest tokens accepted at the start.
@@ -264,8 +268,10 @@ impl Tally {
             return;
         }
         self.presented += 1;
+        self.acts.extend(plan.stream.kinds_of(*index));
         if let Some(rule) = case.expectation.alone() {
             self.rules.entry(rule).or_default().count(case);
+            self.alone.insert((rule, case.relation));
         }
         self.count_conduct(case);
         self.classes.entry(class_of(&phase)).or_default().count(case);
@@ -325,6 +331,8 @@ impl Tally {
                 own.distinct.entry(rule).or_default().append(&mut tokens);
             }
         }
+        self.acts.extend(later.acts);
+        self.alone.extend(later.alone);
         for (world, cells) in later.matrix {
             let own = self.matrix.entry(world).or_default();
             for (at, cell) in cells {
@@ -397,6 +405,13 @@ impl Tally {
     #[must_use]
     pub fn classes_without_evidence(&self) -> Vec<(&str, &ClassTally)> {
         let bare = |tally: &ClassTally| tally.inconclusive > 0 && tally.confirmed == 0 && tally.wrong == 0;
+        self.classes.iter().filter(|(_, tally)| bare(tally)).map(|(id, tally)| (id.as_str(), tally)).collect()
+    }
+
+    /// Classes whose every token was rejected without a twin: what the class tries is not told from anything else.
+    #[must_use]
+    pub fn classes_without_twins(&self) -> Vec<(&str, &ClassTally)> {
+        let bare = |tally: &ClassTally| tally.no_twin > 0 && tally.no_twin == tally.presented;
         self.classes.iter().filter(|(_, tally)| bare(tally)).map(|(id, tally)| (id.as_str(), tally)).collect()
     }
 

@@ -12,6 +12,7 @@ use super::validators::{Named, built_in, time};
 use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::clock;
 use crate::error::Error;
+use crate::finding::Relation;
 use crate::generate::{EXHAUSTIVE_WORLDS, Exhaustive, Site};
 use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
@@ -231,7 +232,7 @@ fn judge_control(
     let found = shows_cross_issuer(&outcome.findings).cloned();
     let baseline = (0..plan.stream.len()).take_while(|&i| plan.stream.nth(i).phase == Phase::Baseline).count();
     let after = outcome.first_cross_issuer.map(|index| index.saturating_sub(baseline) + 1);
-    let tried = outcome.tally.rules.get(&Rule::KeyBelongsToIssuer).is_some_and(|tally| tally.alone > 0);
+    let tried = outcome.tally.alone.contains(&(Rule::KeyBelongsToIssuer, Relation::OtherTrusted));
     Ok(Control { outcome, found, after, tried })
 }
 

@@ -129,7 +129,9 @@ fn clean_words(run: &Run) -> String {
         0 => String::new(),
         count => format!(", but for {} that could not be tried", number(count as u64, "rule")),
     };
-    format!("clean: the baseline held, nothing was found{found}, and every rule has evidence{untried}")
+    let whole = run.validators.iter().all(|judged| judged.outcome.is_whole());
+    let rule = if whole { "every rule" } else { "every class that was chosen" };
+    format!("clean: the baseline held, nothing was found{found}, and {rule} has evidence{untried}")
 }
 
 fn control_part(out: &mut String, control: &Control, quiet: bool) {
