@@ -47,7 +47,7 @@ rm -f "$out"/*.held
 
 languages=("$@")
 (($#)) || languages=(python node go java ruby perl rust)
-listed=$("$program" list validators --config "$config" | grep -F "  $config  ")
+listed=$("$program" list validators --config "$config" | grep -F "  $config:")
 names=()
 for language in "${languages[@]}"; do
     if adapters/install.sh "$language"; then
