@@ -119,7 +119,8 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
     if !outcome.interrupted && !outcome.broken_off && tally.baseline_held() && shows_nothing(outcome) {
         let reasons = tally.classes.values().flat_map(|counts| counts.skipped.keys().map(String::as_str));
         let reasons: BTreeSet<&str> = reasons.collect();
-        let reasons = if reasons.is_empty() { vec!["no chosen world has room for it"] } else { Vec::from_iter(reasons) };
+        let reasons =
+            if reasons.is_empty() { vec!["no chosen world has room for it"] } else { Vec::from_iter(reasons) };
         judgement.inconclusive.push(format!("nothing of what was chosen was presented: {}", reasons.join("; ")));
     }
     for rule in tally.rules_without_evidence() {
@@ -131,7 +132,8 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
             continue;
         }
         // Where classes were left out, others of them may be those whose tokens break it alone.
-        let aiming: Vec<&str> = presented(tally).filter(|class| class.aims == Some(rule)).map(|class| class.id).collect();
+        let aiming: Vec<&str> =
+            presented(tally).filter(|class| class.aims == Some(rule)).map(|class| class.id).collect();
         let shows = |class: &&str| tally.classes[*class].confirmed > 0;
         if !outcome.is_whole() && (aiming.is_empty() || aiming.iter().any(shows)) {
             continue;
@@ -225,7 +227,9 @@ pub(crate) fn class_without_evidence(class: &str, counts: &ClassTally) -> String
             "{class} shows nothing: all {} tokens were rejected, and so were their lawful twins ({why})",
             counts.inconclusive
         ),
-        None => format!("{class} shows nothing: all {} tokens were rejected, and none has a lawful twin", counts.no_twin),
+        None => {
+            format!("{class} shows nothing: all {} tokens were rejected, and none has a lawful twin", counts.no_twin)
+        }
     }
 }
 

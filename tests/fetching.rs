@@ -212,7 +212,8 @@ fn after(step: &str, habit: Habit, fetches_jwks: bool) -> Seen {
     let worlds = worlds(&["rotation"]);
     let inner = fetcher(habit);
     let maker: Maker = Arc::new(move || Box::new(ToldOnce { inner: inner(), fetches_jwks, told: false }));
-    let present = r#"{ "present": { "to": "strict", "honest": { "issuer": "departing", "key": "departing-second" } } }"#;
+    let present =
+        r#"{ "present": { "to": "strict", "honest": { "issuer": "departing", "key": "departing-second" } } }"#;
     let text = format!(
         r#"{{ "scenario": 1, "world": "rotation", "key_source": "fetched",
         "steps": [ {present}, {step}, {{ "advance-clock": "1d" }}, {present} ] }}"#

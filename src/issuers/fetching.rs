@@ -179,7 +179,9 @@ impl Validator for Fetching {
                 let reason = "its policy does not say for how long a fetched set may be kept";
                 Ok(if bounded { Configured::Ready } else { Configured::Skip(reason.to_owned()) })
             }
-            (Some(_), _) if !self.inner.describe().live_update => Ok(Configured::Skip("it has no live update".to_owned())),
+            (Some(_), _) if !self.inner.describe().live_update => {
+                Ok(Configured::Skip("it has no live update".to_owned()))
+            }
             _ => self.inner.configure(&handed),
         }
     }

@@ -159,7 +159,10 @@ fn of_a_part_of_the_catalogue_only_that_part_must_be_shown() {
 fn what_presents_nothing_of_what_was_chosen_is_not_clean() {
     let place = Place::new();
     let converged = ["test", "jsonwebtoken", "--only", "KS-12"];
-    place.run(&converged).ends(3).says(&["nothing of what was chosen was presented: it takes no keys from `converged`"]);
+    place
+        .run(&converged)
+        .ends(3)
+        .says(&["nothing of what was chosen was presented: it takes no keys from `converged`"]);
     let no_room = ["test", "sound", "--world", "two-issuers", "--only", "storm-0558/*"];
     place.run(&no_room).ends(3).says(&["nothing of what was chosen was presented: no chosen world has room for it"]);
     place.run(&["test", "sound", "--party", "api", "--skip", "*"]).ends(3).says(&["nothing of what was chosen"]);

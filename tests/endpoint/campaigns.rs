@@ -107,7 +107,8 @@ fn the_same_is_found_over_http_as_in_process() {
             Some(_) => assert!(!http.findings.is_empty(), "{flaw:?}"),
         }
         // Something was shown, by other tokens: the endpoint has no other policy.
-        let twins = http.findings.iter().filter(|finding| finding.kind == Kind::FalseAccept).map(|finding| &finding.twin);
+        let twins =
+            http.findings.iter().filter(|finding| finding.kind == Kind::FalseAccept).map(|finding| &finding.twin);
         assert!(twins.flatten().all(|twin| twin.kind == TwinKind::Token), "{:#?}", http.findings);
         assert!(http.tally.rules[&Rule::IssuerTrusted].confirmed > 0, "{:?}", http.tally.rules);
         let skipped = http.tally.classes.values().flat_map(|class| class.skipped.keys());
