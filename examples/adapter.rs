@@ -135,7 +135,8 @@ impl Adapter {
             (_, Value::String(text)) => decode(text),
             _ => return None,
         };
-        let triggered = token.windows(7).any(|window| window == b"trigger");
+        let unsigned = self.is("unsigned-triggers") && token.ends_with(b".");
+        let triggered = unsigned || token.windows(7).any(|window| window == b"trigger");
         if triggered && let Some(answer) = self.misbehave(id) {
             return answer;
         }
@@ -161,6 +162,9 @@ impl Adapter {
 
     /// Answers in another way than it should, or not at all; `None` where it goes on as usual.
     fn misbehave(&self, id: u64) -> Option<Option<String>> {
+        if self.is("logs") {
+            (0..400).for_each(|number| eprintln!("frame {number} of \u{1b}[31m{}", std::process::id()));
+        }
         if self.is("hangs") {
             std::thread::sleep(Duration::from_secs(1_000));
         }

@@ -120,6 +120,9 @@ pub struct Finding {
     pub step: usize,
     /// What the validator answered; bounded, control characters escaped.
     pub answer: String,
+    /// The last lines of what the validator logged before it gave no answer; bounded, control characters escaped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
     /// What would have been lawful, in words.
     pub lawful: String,
     /// Who signed.

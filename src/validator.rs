@@ -138,6 +138,56 @@ pub enum Fault {
     /// It is gone and does not come back: nothing further is shown to it.
     #[error("it is gone: {0}")]
     Gone(String),
+    /// One of the others, with what the validator logged before it.
+    #[error("{fault}; its log ends: {}", log.replace('\n', " | "))]
+    Logged {
+        /// What happened.
+        fault: Box<Fault>,
+        /// The last lines of its log, of 2,048 characters at most.
+        log: String,
+    },
+}
+
+impl Fault {
+    /// The same with the last lines of a log, where there is one.
+    #[must_use]
+    pub fn with_log(self, log: &str) -> Self {
+        match last_lines(log) {
+            "" => self,
+            end => Fault::Logged { fault: Box::new(self), log: end.to_owned() },
+        }
+    }
+
+    /// What happened, without a log.
+    #[must_use]
+    pub fn bare(&self) -> &Fault {
+        match self {
+            Fault::Logged { fault, .. } => fault.bare(),
+            fault => fault,
+        }
+    }
+
+    /// The last lines of what the validator logged, where that is known.
+    pub fn log(&self) -> impl Iterator<Item = &str> {
+        let log = if let Fault::Logged { log, .. } = self { log.as_str() } else { "" };
+        log.lines()
+    }
+}
+
+/// Most characters that are kept of the end of a log.
+const MAX_LOG: usize = 2_048;
+
+/// The end of a log: its last lines, whole as far as they fit.
+fn last_lines(log: &str) -> &str {
+    let log = log.trim();
+    let surplus = log.chars().count().saturating_sub(MAX_LOG);
+    let at = log.char_indices().nth(surplus).map_or(log.len(), |(at, _)| at);
+    let (before, end) = log.split_at(at);
+    if before.is_empty() || before.ends_with('\n') {
+        return end;
+    }
+    // A line that does not begin here says little, unless there is no other.
+    end.split_once('\n').map_or(end, |(_, whole)| whole)
 }
 
 /// Anything that says yes or no to a token.

@@ -10,7 +10,7 @@ use crate::jose::NumericDate;
 use crate::rule::Rule;
 use crate::scenario::{Scenario, Step};
 use crate::shrink::shrink;
-use crate::validator::{Description, Maker};
+use crate::validator::{Description, Fault, Maker};
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -216,7 +216,7 @@ fn shrink_group(plan: &Plan, maker: &Maker, description: &Description, group: &G
     let original = plan.stream.nth(group.first.index).scenario;
     let kept = |scenario: Arc<Scenario>, case: &Case, reproduced| Shrunk { scenario, case: case.clone(), reproduced };
     // A hang is not asked for again and again.
-    if matches!(&group.first.case.seen, Seen::Fault(crate::validator::Fault::Hang(_))) {
+    if matches!(&group.first.case.seen, Seen::Fault(fault) if matches!(fault.bare(), Fault::Hang(_))) {
         return kept(original, &group.first.case, true);
     }
     let mut judge = Judge::new(plan, maker, description, pulse, &group.likeness, group.first.case.order);
@@ -340,10 +340,13 @@ fn describe(plan: &Plan, description: &Description, group: &Group, shrunk: &Shru
     let case = &shrunk.case;
     let origin = finding::origin(&description.name, *kind, rules, &shrunk.scenario, *relation);
     let world = plan.worlds.iter().find(|world| world.name == shrunk.scenario.world);
-    let (answer, twin) = match &case.seen {
-        Seen::Wrong { answer, twin, .. } => (answer.clone(), twin.clone()),
-        Seen::Fault(fault) => (finding::tame(&fault.to_string(), super::examine::MAX_ANSWER), None),
-        _ => (String::new(), None),
+    let (answer, log, twin) = match &case.seen {
+        Seen::Wrong { answer, twin, .. } => (answer.clone(), Vec::new(), twin.clone()),
+        Seen::Fault(fault) => {
+            let answer = finding::tame(&fault.bare().to_string(), super::examine::MAX_ANSWER);
+            (answer, fault.log().map(str::to_owned).collect(), None)
+        }
+        _ => (String::new(), Vec::new(), None),
     };
     let world_flag = match world.map(|world| world.seed) {
         Some(seed) if seed != crate::world::DEFAULT_SEED => format!(" --world-seed {seed}"),
@@ -359,6 +362,7 @@ fn describe(plan: &Plan, description: &Description, group: &Group, shrunk: &Shru
         scenario: shrunk.scenario.as_ref().clone(),
         step: case.step,
         answer,
+        log,
         lawful: lawful_words(case),
         relation: *relation,
         twin: twin.map(describe_twin),
@@ -466,7 +470,7 @@ pub fn replay(
                 .ok_or_else(|| Error::Usage(format!("{} hung before it was shown a token", description.name)))?;
             let mut case = Arc::unwrap_or_clone(case);
             let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            case.seen = Seen::Fault(crate::validator::Fault::Hang(millis));
+            case.seen = Seen::Fault(Fault::Hang(millis));
             vec![case]
         }
     };
@@ -490,7 +494,7 @@ pub fn shrink_finding(
     else {
         return Ok(None);
     };
-    if matches!(&case.seen, Seen::Fault(crate::validator::Fault::Hang(_))) {
+    if matches!(&case.seen, Seen::Fault(fault) if matches!(fault.bare(), Fault::Hang(_))) {
         return Ok(Some((scenario.clone(), case)));
     }
     let likeness = Likeness { kind, rules, relation: case.relation, acts: Vec::new() };

@@ -188,7 +188,10 @@ fn answer(case: &Case, finding: Option<&Finding>) -> (String, Ending) {
         }
         Seen::Fault(fault) => {
             let same = finding.is_none_or(|finding| finding.kind == Kind::Fault);
-            let text = tame(&fault.to_string(), MAX_LINE);
+            let mut text = tame(&fault.bare().to_string(), MAX_LINE);
+            for line in fault.log() {
+                let _ = write!(text, "\n    {}", tame(line, MAX_LINE));
+            }
             (format!("no answer: {text}"), if same { Ending::StillFaulty } else { Ending::Inconclusive })
         }
         Seen::Skipped(reason) => (format!("not judged: {reason}"), Ending::Inconclusive),

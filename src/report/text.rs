@@ -467,6 +467,9 @@ fn finding_part(out: &mut String, finding: &Finding, folder: Option<&str>, inter
     }
     let _ = writeln!(out, "    who       {}", relation_words(finding.relation));
     let _ = writeln!(out, "    answer    {}", paint(style, shown(&finding.answer)));
+    for (index, line) in finding.log.iter().enumerate() {
+        let _ = writeln!(out, "    {:<9} {}", if index == 0 { "log" } else { "" }, paint(DIM, shown(line)));
+    }
     let _ = writeln!(out, "    lawful    {}", shown(&finding.lawful));
     match &finding.twin {
         None => {}

@@ -120,13 +120,13 @@ impl Validator for Judge {
         let text = String::from_utf8_lossy(&printed);
         let said = text.trim().lines().next_back().unwrap_or_default().to_owned();
         let Some(ended) = ended else {
-            return Err(Fault::Hang(u64::try_from(program.timeout.as_millis()).unwrap_or(u64::MAX)));
+            return Err(Fault::Hang(u64::try_from(program.timeout.as_millis()).unwrap_or(u64::MAX)).with_log(&text));
         };
         match ended.code() {
             Some(0) => Ok(Verdict::Accept { identity: None, key: None }),
             Some(1) => Ok(Verdict::Reject(said)),
             Some(89) => Ok(Verdict::Skip(said)),
-            _ => Err(Fault::Broken(format!("it ended with {ended}, which is neither 0, 1 nor 89; it printed: {said}"))),
+            _ => Err(Fault::Broken(format!("it ended with {ended}, which is neither 0, 1 nor 89")).with_log(&text)),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::support::line;
 use assert_cmd::Command;
 use serde_json::Value;
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 struct Ran {
@@ -176,6 +177,42 @@ fn what_breaks_in_the_middle_ends_with_faults() {
     let ran = test("sound crashes-later", &[]);
     assert!(matches!(ran.code, 3 | 4), "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("exit status: 5"), "{}", ran.out);
+}
+
+#[test]
+fn a_fault_shows_the_last_lines_of_the_log_and_its_origin_does_not_depend_on_them() {
+    let judged = |exec: &str| {
+        let few = ["--world", "two-issuers", "--party", "api", "--only", "AL-01", "--timeout", "300ms"];
+        let ran = run(&[&["test", "--exec", exec], &few[..]].concat());
+        ends(&ran, 4);
+        let folder = ran.place.path().join("wrongkey-out/findings");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        (ran, files)
+    };
+    let names = |files: &[PathBuf]| files.iter().map(|file| file.file_name().unwrap().to_owned()).collect::<Vec<_>>();
+    for (mode, what) in [("crashes", "(exit status: 3)"), ("hangs", "did not answer within 300 ms")] {
+        let exec = line(&format!("sound unsigned-triggers logs {mode}"));
+        let (ran, files) = judged(&exec);
+        if mode == "crashes" {
+            let (_quiet, without) = judged(&line("sound unsigned-triggers crashes"));
+            assert_eq!(names(&files), names(&without), "each process logs another number");
+        }
+        let last = if mode == "hangs" { "frame 399 of \\u{1b}[31m" } else { "segmentation fault, so to speak" };
+        let shown = ran.out.lines().skip_while(|line| !line.trim_start().starts_with("log ")).collect::<Vec<_>>();
+        let end = shown.iter().position(|line| line.trim_start().starts_with("lawful ")).unwrap();
+        assert!(shown[end - 1].contains(last), "{}", ran.out);
+        assert!(!ran.out.contains('\u{1b}'), "{}", ran.out);
+        let finding: Value = serde_json::from_str(&std::fs::read_to_string(&files[0]).unwrap()).unwrap();
+        assert!(finding["answer"].as_str().unwrap().ends_with(what), "{finding}");
+        let log: Vec<&str> = finding["log"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(log[0].starts_with("frame ") && log.last().unwrap().starts_with(last), "{finding}");
+        let length = log.iter().map(|line| line.chars().count() + 1).sum::<usize>();
+        assert!((1_900..=2_049).contains(&length), "{length}");
+        let again = ["reproduce", files[0].to_str().unwrap(), "--exec", &exec, "--timeout", "300ms"];
+        let again = run(&again);
+        assert!(again.out.contains(last) && again.out.contains("STILL WRONG"), "{}", again.out);
+    }
 }
 
 #[cfg(unix)]

@@ -48,6 +48,9 @@ fn answers_in_any_order_find_their_tokens() {
 #[test]
 fn one_that_hangs_is_named() {
     only_the_trigger_is_to_blame("sound hangs", "did not answer within 1500 ms");
+    let (answers, _) = shown("sound logs hangs", 3, 1);
+    assert!(answers[1].contains("did not answer within 1500 ms; its log ends: frame "), "{}", answers[1]);
+    assert!(answers[1].contains(" | frame 399 of "), "{}", answers[1]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::policy::{TrustPolicy, TrustedIssuer};
 use crate::validator::{Configured, Description, Fault, Validator, Verdict};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Longest account of a fault that is kept: it may end with what the validator printed last.
+/// Longest account of a fault that is kept, and longest line of a log.
 const MAX_FAULT: usize = 2_000;
 
 /// A validator at work under a policy.
@@ -170,6 +170,10 @@ fn tamed(fault: Fault) -> Fault {
         Fault::Broken(words) => Fault::Broken(tame(&words, MAX_FAULT)),
         Fault::Gone(words) => Fault::Gone(tame(&words, MAX_FAULT)),
         Fault::ForbiddenFetch(url) => Fault::ForbiddenFetch(tame(&url, MAX_FAULT)),
+        Fault::Logged { fault, log } => {
+            let lines: Vec<String> = log.lines().map(|line| tame(line, MAX_FAULT)).collect();
+            tamed(*fault).with_log(&lines.join("\n"))
+        }
         other => other,
     }
 }

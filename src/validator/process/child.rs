@@ -1,7 +1,6 @@
 //! One process of an adapter: its pipes, read and written aside so that no pipe that is full can stop us, and its log.
 
 use super::wire::MAX_LINE;
-use crate::validator::Fault;
 use crate::validator::program::{Group, Pipes, Program, StartError, lock};
 use memchr::memmem::Finder;
 use std::collections::HashMap;
@@ -269,20 +268,7 @@ impl Log {
     }
 }
 
-/// A fault in words, with how the process ended and the end of its log.
-pub(super) fn fault(what: &str, ended: Option<ExitStatus>, log: &str) -> Fault {
-    let mut text = what.to_owned();
-    if let Some(status) = ended {
-        text.push_str(&format!(" ({status})"));
-    }
-    if !log.is_empty() {
-        // The last lines say most.
-        let chars: Vec<char> = log.chars().collect();
-        let end: String = chars[chars.len().saturating_sub(MAX_SHOWN)..].iter().collect();
-        text.push_str(&format!("; its log ends: {end}"));
-    }
-    Fault::Broken(text)
+/// What happened in words, with how the process ended.
+pub(super) fn words(what: &str, ended: Option<ExitStatus>) -> String {
+    ended.map_or_else(|| what.to_owned(), |status| format!("{what} ({status})"))
 }
-
-/// How much of a log is shown with a fault.
-const MAX_SHOWN: usize = 200;

@@ -1,11 +1,11 @@
 //! The processes of one adapter: one for each thread that works with it, and what is known of all of them.
 
-use super::child::{Heard, Process, Trace, fault};
+use super::child::{Heard, Process, Trace, words};
 use super::lane::Lane;
 use super::wire::{self, Hello};
 use crate::policy::TrustPolicy;
 use crate::validator::program::{Program, StartError, lock};
-use crate::validator::{Configured, Fault};
+use crate::validator::{Configured, Fault, last_lines};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -131,13 +131,14 @@ impl Fleet {
     }
 
     /// A process has ended badly.
-    pub(super) fn failed(&self, why: &Fault, hung: bool) {
+    pub(super) fn failed(&self, why: &Fault) {
+        let hung = matches!(why.bare(), Fault::Hang(_));
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let hangs = if hung { self.hangs.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         if failures >= MAX_FAILURES {
             self.give_up(&format!("it had to be started again {failures} times; the last time {why}"));
         } else if hangs >= MAX_HANGS {
-            self.give_up(&format!("it hung {hangs} times"));
+            self.give_up(&format!("it hung {hangs} times; the last time {why}"));
         }
     }
 
@@ -210,8 +211,9 @@ fn greet(program: &Program, trace: Option<&Trace>) -> Result<(Process, Hello), S
         Heard::End(_) => "ended before it said hello".to_owned(),
     };
     let (status, log) = process.end(true);
-    Err(no_hello(match fault(&what, status, &log) {
-        Fault::Broken(words) => words,
-        other => other.to_string(),
+    let said = words(&what, status);
+    Err(no_hello(match last_lines(&log) {
+        "" => said,
+        end => format!("{said}; its log ends: {}", end.replace('\n', " | ")),
     }))
 }

@@ -1,6 +1,6 @@
 //! One process at a time and the conversation with it: what is in flight, what goes wrong, and whose doing it is.
 
-use super::child::{Heard, Process, fault};
+use super::child::{Heard, Process, words};
 use super::fleet::Fleet;
 use super::wire::{self, Says};
 use crate::jose::{NumericDate, Token};
@@ -367,13 +367,13 @@ impl Lane {
         self.at_work = None;
         let ended = self.process.take().map(|process| process.end(trouble.kind == Sort::Closed));
         let (status, log) = ended.unwrap_or_default();
-        let hung = match trouble.kind {
-            Sort::Silent(millis) => Some(Fault::Hang(millis)),
-            Sort::Closed | Sort::Said => None,
+        let fault = match trouble.kind {
+            Sort::Silent(millis) => Fault::Hang(millis),
+            Sort::Closed | Sort::Said => Fault::Broken(words(&trouble.what, status)),
         };
-        let words = fault(&trouble.what, status, &log);
-        fleet.failed(&words, hung.is_some());
-        hung.unwrap_or(words)
+        let fault = fault.with_log(&log);
+        fleet.failed(&fault);
+        fault
     }
 
     fn recent_words(&self) -> String {
@@ -437,7 +437,8 @@ fn unanswered() -> Fault {
 }
 
 fn with_recent(fault: &Fault, recent: &str) -> Fault {
-    Fault::Broken(format!("{fault}; the lines before: {recent}"))
+    let log: Vec<&str> = fault.log().collect();
+    Fault::Broken(format!("{}; the lines before: {recent}", fault.bare())).with_log(&log.join("\n"))
 }
 
 /// The beginning of a line.
