@@ -158,6 +158,13 @@ impl Forge {
         let mut policies: BTreeMap<String, usize> = BTreeMap::new();
         let place = |index: usize, step: &Step| format!("step {} ({})", index + 1, step.kind());
         let configured = scenario.configured();
+        let fetching = |step: &Step| matches!(step, Step::JwksUnreachable { .. } | Step::JwksReachable { .. });
+        if let Some(index) = scenario.steps.iter().position(fetching)
+            && scenario.key_source != KeySource::Fetched
+        {
+            let problem = "nobody fetches keys here: it happens where `key_source` is `fetched`".to_owned();
+            return Err(Error::Scenario { place: place(index, &scenario.steps[index]), problem });
+        }
         for (index, step) in scenario.steps[..configured].iter().enumerate() {
             Arc::make_mut(&mut situation.publication).apply(&self.world, step, &place(index, step))?;
         }
@@ -192,6 +199,8 @@ impl Forge {
                 Step::RotateKey { .. }
                 | Step::RemoveKey { .. }
                 | Step::DisableIssuer { .. }
+                | Step::JwksUnreachable { .. }
+                | Step::JwksReachable { .. }
                 | Step::UpdatePolicy { .. } => {
                     Arc::make_mut(&mut situation.publication).apply(&self.world, step, &place)?;
                     for (alias, before) in &mut told {
@@ -206,7 +215,7 @@ impl Forge {
                         }
                     }
                 }
-                Step::JwksUnreachable { .. } | Step::Together(_) | Step::Exchange { .. } => {
+                Step::Together(_) | Step::Exchange { .. } => {
                     return Err(Error::NotRun { place: format!("step {}", index + 1), what: step.kind().to_owned() });
                 }
             }

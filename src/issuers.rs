@@ -5,6 +5,8 @@
 
 #[cfg(feature = "remote")]
 mod authority;
+#[cfg(feature = "remote")]
+mod blame;
 mod documents;
 mod export;
 #[cfg(feature = "remote")]

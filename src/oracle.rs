@@ -65,6 +65,9 @@ pub enum Latitude {
     DeepNesting,
     /// A key or issuer gone, or a key new, for less time than `jwks_max_age`.
     StillCached,
+    /// What the issuer publishes cannot be had, or could not until lately: whoever has no key of its refuses (the contract,
+    /// section 4, `jwks-unreachable`).
+    OutOfReach,
     /// The key's lifetime ends or begins within the leeway, or the policy does not say whether it binds.
     LifetimeWithinLeeway,
     /// The key's `key_ops` name an operation twice, or something else than its `use` says: such a key may be refused (RFC
@@ -334,6 +337,10 @@ impl Oracle {
     }
 }
 
+/// After so many seconds, or after `jwks_max_age` where that is longer, whoever fetches has tried again. No RFC says when to;
+/// clients in wide use wait for half a minute up to five.
+const NEXT_TRY: u64 = 300;
+
 /// One token being judged.
 struct Case<'p> {
     told: &'p [Told<'p>],
@@ -487,6 +494,7 @@ impl<'p> Case<'p> {
         if name.trim().is_empty() {
             self.leaves_open(Latitude::NamelessIssuer);
         }
+        self.reach(trusted);
         let tenant = if trusted.is_template() { tenant_in(&trusted.issuer, name).map(str::to_owned) } else { None };
         let tenant_claim = last(payload, Claimed::tenant_claim_name(trusted)).and_then(Json::as_str).map(str::to_owned);
         Some(Claimed { name: name.to_owned(), trusted, tenant, tenant_claim })
@@ -499,6 +507,25 @@ impl<'p> Case<'p> {
             told.windows(2).rev().find_map(|pair| Some((pair[1].at, pair[0].policy.issuer_named(name)?)))?;
         self.out_of_service_since(gone_at);
         Some(issuer)
+    }
+
+    /// Whether whoever fetches may be without this issuer's keys.
+    fn reach(&mut self, trusted: &TrustedIssuer) {
+        let told = self.told;
+        let disturbed = |policy: &TrustPolicy| {
+            policy.issuers.iter().any(|issuer| issuer.issuer == trusted.issuer && issuer.disturbed.is_some())
+        };
+        if told.last().is_some_and(|told| disturbed(told.policy)) {
+            return self.leaves_open(Latitude::OutOfReach);
+        }
+        let until = told.windows(2).rev().find(|pair| disturbed(pair[0].policy)).map(|pair| pair[1].at);
+        let Some(until) = until else { return };
+        let max_age = told.last().and_then(|told| told.policy.jwks_max_age).unwrap_or(0);
+        let grace = max_age.max(NEXT_TRY);
+        self.compares(until, grace);
+        if self.now.0.saturating_sub(until.0) <= i64::try_from(grace).unwrap_or(i64::MAX) {
+            self.leaves_open(Latitude::OutOfReach);
+        }
     }
 
     /// Something was listed and is no longer, since then.

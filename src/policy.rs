@@ -50,6 +50,50 @@ pub enum Replay {
     Refuse,
 }
 
+/// What is wrong where an issuer publishes. Whoever fetches finds it out alone.
+///
+/// The other issuer stands by its alias in a scenario and by its name in a policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disturbance {
+    /// Connections are cut without an answer.
+    #[default]
+    Cut,
+    /// Answers come late, though in time for whoever waits.
+    Slow,
+    /// The answer is 503 and no document (RFC 9110 section 15.6.4).
+    Status,
+    /// Documents end in the middle.
+    Truncated,
+    /// Every answer leads to the attacker's host (RFC 9110 section 15.4).
+    Redirect,
+    /// The discovery document is another issuer's, which names itself and its own key set (RFC 8414 section 3.3 has it not used).
+    DiscoveryOf(String),
+    /// The discovery document names another issuer, and the key set that it leads to is this one's own.
+    PosesAs(String),
+}
+
+impl Disturbance {
+    /// The other issuer, where there is one.
+    #[must_use]
+    pub fn other(&self) -> Option<&str> {
+        match self {
+            Disturbance::DiscoveryOf(other) | Disturbance::PosesAs(other) => Some(other),
+            _ => None,
+        }
+    }
+
+    /// The same with the other issuer as `named` has it; `None` where that has none.
+    #[must_use]
+    pub fn naming(&self, named: impl FnOnce(&str) -> Option<String>) -> Option<Disturbance> {
+        Some(match self {
+            Disturbance::DiscoveryOf(other) => Disturbance::DiscoveryOf(named(other)?),
+            Disturbance::PosesAs(other) => Disturbance::PosesAs(named(other)?),
+            plain => plain.clone(),
+        })
+    }
+}
+
 /// The trust of one relying party.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +189,9 @@ pub struct TrustedIssuer {
     /// Where the discovery document is served, with key source `fetched`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery_url: Option<String>,
+    /// What is wrong where it publishes, with key source `fetched`. It is no part of what is handed over.
+    #[serde(skip)]
+    pub disturbed: Option<Disturbance>,
 }
 
 /// The place in an issuer template where the tenant stands.
@@ -233,6 +280,14 @@ impl TrustPolicy {
         for issuer in &mut policy.issuers {
             issuer.secrets = None;
         }
+        policy
+    }
+
+    /// The same policy with every issuer's documents to be had.
+    #[must_use]
+    pub fn undisturbed(&self) -> TrustPolicy {
+        let mut policy = self.clone();
+        policy.issuers.iter_mut().for_each(|issuer| issuer.disturbed = None);
         policy
     }
 

@@ -16,7 +16,7 @@ pub use policy_act::{KeyIssuer, PolicyAct, Spoil};
 pub use span::Span;
 pub use value::{Edit, Scalar, Value};
 
-use crate::policy::KeySource;
+use crate::policy::{Disturbance, KeySource};
 use serde::{Deserialize, Serialize};
 
 /// The version of the file format.
@@ -79,8 +79,16 @@ pub enum Step {
         /// How.
         acts: Vec<PolicyAct>,
     },
-    /// An issuer's key set cannot be fetched for a while.
+    /// An issuer's key set cannot be fetched from now on, or not as it should be. Only where keys are fetched.
     JwksUnreachable {
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        #[serde(default, skip_serializing_if = "is_cut")]
+        how: Disturbance,
+    },
+    /// An issuer's key set can be fetched again.
+    JwksReachable {
         /// The issuer.
         issuer: String,
     },
@@ -143,6 +151,7 @@ impl Step {
             Step::AdvanceClock(_) => "advance-clock",
             Step::UpdatePolicy { .. } => "update-policy",
             Step::JwksUnreachable { .. } => "jwks-unreachable",
+            Step::JwksReachable { .. } => "jwks-reachable",
             Step::Together(_) => "together",
             Step::Exchange { .. } => "exchange",
         }
@@ -205,10 +214,12 @@ impl Scenario {
         steps.chain(self.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind)))
     }
 
-    /// How many steps at the beginning say how relying parties are configured: those `update-policy` before anything else.
+    /// How many steps at the beginning say how relying parties are configured and what they find when they first fetch: those
+    /// `update-policy` and `jwks-unreachable` before anything else.
     #[must_use]
     pub fn configured(&self) -> usize {
-        self.steps.iter().take_while(|step| matches!(step, Step::UpdatePolicy { .. })).count()
+        let first = |step: &&Step| matches!(step, Step::UpdatePolicy { .. } | Step::JwksUnreachable { .. });
+        self.steps.iter().take_while(first).count()
     }
 
     /// Whether issuers list other keys once relying parties are configured.
@@ -248,6 +259,10 @@ impl Scenario {
 
 fn is_false(truth: &bool) -> bool {
     !truth
+}
+
+fn is_cut(how: &Disturbance) -> bool {
+    *how == Disturbance::Cut
 }
 
 /// The file: either the short form of one token, or steps.

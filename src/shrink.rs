@@ -198,6 +198,9 @@ fn plainer_step(step: &Step) -> Vec<Step> {
             }
             steps
         }
+        Step::JwksUnreachable { issuer, .. } => {
+            vec![Step::JwksUnreachable { issuer: issuer.clone(), how: Default::default() }]
+        }
         Step::AdvanceClock(span) => [60, 3600].map(|seconds| Step::AdvanceClock(Span(seconds.min(span.0)))).into(),
         Step::Together(presents) => match presents.as_slice() {
             [one] => vec![Step::Present(one.clone())],

@@ -358,6 +358,10 @@ impl World {
                 audiences: trust.audiences.clone(),
                 ..TrustedIssuer::default()
             };
+            if source == KeySource::Fetched {
+                let name = |alias: &str| Some(self.issuer(alias)?.name.clone());
+                told.disturbed = publication.disturbed(&trust.alias).and_then(|how| how.naming(name));
+            }
             if source != KeySource::Converged {
                 // Whoever fetches is handed a URL in the place of this.
                 told.jwks = Some(self.key_set(&trust.alias, publication, calendar));

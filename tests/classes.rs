@@ -15,7 +15,11 @@ const NOW: NumericDate = NumericDate(1_790_000_000);
 
 static FORGES: LazyLock<Vec<Forge>> = LazyLock::new(|| {
     let worlds = World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED));
-    worlds.map(|world| Forge::new(world, Calendar::At(NOW))).collect()
+    let forge = |mut world: Arc<World>| {
+        Arc::get_mut(&mut world).expect("nobody else has it yet").let_fetch();
+        Forge::new(world, Calendar::At(NOW))
+    };
+    worlds.map(forge).collect()
 });
 
 fn sites() -> Vec<Site<'static>> {

@@ -73,7 +73,11 @@ fn every_example_of_a_scenario_is_played_or_refused_by_name() {
         let scenario = Scenario::from_json(text.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}\n{text}"));
         let again = Scenario::from_json(scenario.to_json().as_bytes()).unwrap();
         assert_eq!(again, scenario, "{place}: it does not survive writing and reading");
-        let world = World::shipped(&scenario.world, DEFAULT_SEED).unwrap_or_else(|| panic!("{place}: no such world"));
+        let world = World::shipped(&scenario.world, DEFAULT_SEED);
+        let mut world = world.unwrap_or_else(|| panic!("{place}: no such world"));
+        if scenario.key_source == KeySource::Fetched {
+            Arc::get_mut(&mut world).unwrap().let_fetch();
+        }
         let moves = Forge::new(Arc::clone(&world), Calendar::At(NumericDate(1_790_000_000))).play(&scenario, 0);
         let steps = scenario.steps.iter().map(Step::kind);
         let acts = scenario.presents().flat_map(|(_, present)| present.acts.iter().map(Act::kind));
@@ -121,6 +125,7 @@ fn the_description_of_scenarios_names_everything_in_the_format() {
     missing("step", variants::<Step>());
     missing("policy act", variants::<PolicyAct>());
     missing("spoil", variants::<Spoil>());
+    missing("disturbance", variants::<Disturbance>());
     missing("key issuer", variants::<KeyIssuer>());
     missing("value", variants::<Value>());
     missing("edit", variants::<Edit>());

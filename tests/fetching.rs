@@ -15,7 +15,7 @@ use wrongkey::campaign::{Outcome, Plan, Progress, Seen, Selection, Stream, repla
 use wrongkey::finding::Kind;
 use wrongkey::issuers::{Answer, Published, fetching};
 use wrongkey::jose::{JwkSet, NumericDate, Token};
-use wrongkey::policy::{KeySource, TrustPolicy};
+use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::{Rule, Severity};
 use wrongkey::scenario::Scenario;
 use wrongkey::validator::reference::Reference;
@@ -62,16 +62,24 @@ fn fetched(resolver: &str, url: &str) -> Option<Value> {
     head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())?
 }
 
-/// The same policy with the keys that its issuers publish now (OpenID Connect Discovery 1.0 section 4.3 included).
+/// The keys that an issuer publishes now; `None` where they cannot be had, or discovery tells of another issuer (OpenID Connect
+/// Discovery 1.0 section 4.3).
+fn published(resolver: &str, issuer: &TrustedIssuer) -> Option<JwkSet> {
+    let document = fetched(resolver, issuer.discovery_url.as_deref()?)?;
+    if document["issuer"] != issuer.issuer.as_str() {
+        return None;
+    }
+    assert_eq!(document["jwks_uri"].as_str(), issuer.jwks_uri.as_deref());
+    serde_json::from_value(fetched(resolver, issuer.jwks_uri.as_deref()?)?).ok()
+}
+
+/// The same policy with the keys that its issuers publish now, and none where they cannot be had.
 fn filled(handed: &TrustPolicy) -> Option<TrustPolicy> {
     let resolver = handed.resolver.as_deref()?;
     let mut policy = TrustPolicy { key_source: KeySource::PerIssuer, resolver: None, ..handed.clone() };
     for issuer in &mut policy.issuers {
-        let document = fetched(resolver, &issuer.discovery_url.take()?)?;
-        assert_eq!(document["issuer"], issuer.issuer.as_str());
-        assert_eq!(document["jwks_uri"].as_str(), issuer.jwks_uri.as_deref());
-        let set: JwkSet = serde_json::from_value(fetched(resolver, &issuer.jwks_uri.take()?)?).ok()?;
-        issuer.jwks = Some(set);
+        issuer.jwks = Some(published(resolver, issuer).unwrap_or_default());
+        (issuer.discovery_url, issuer.jwks_uri) = (None, None);
     }
     Some(policy)
 }

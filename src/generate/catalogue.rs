@@ -6,6 +6,7 @@ mod algorithm;
 mod audience;
 mod configuration;
 mod control;
+mod discovery;
 mod encoding;
 mod form;
 mod identity;
@@ -65,6 +66,7 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         key_scope::CLASSES,
         trust_scope::CLASSES,
         lifecycle::CLASSES,
+        discovery::CLASSES,
         configuration::ISSUERS,
         configuration::KEYS,
         state::CLASSES,

@@ -2,6 +2,7 @@
 //! tell, so that generators need no forge to keep to what can be played.
 
 use crate::jose::{Family, Layout, Material, Primitive, Serialization};
+use crate::policy::KeySource;
 use crate::scenario::{
     Act, Honest, KeyHeader, Kid, MAX_ACTS, MAX_DEPTH, MAX_STEPS, Present, PublicForm, Raw, Scalar, Scenario, Segment,
     SignWith, Splice, Step, Value,
@@ -53,13 +54,20 @@ impl Player<'_> {
                     self.present(party, present)?;
                 }
                 Step::AdvanceClock(span) => is(span.0 >= 0)?,
+                Step::JwksUnreachable { .. } | Step::JwksReachable { .. }
+                    if scenario.key_source != KeySource::Fetched =>
+                {
+                    return None;
+                }
                 Step::RotateKey { .. }
                 | Step::RemoveKey { .. }
                 | Step::DisableIssuer { .. }
+                | Step::JwksUnreachable { .. }
+                | Step::JwksReachable { .. }
                 | Step::UpdatePolicy { .. } => {
                     self.publication.apply(self.world, step, "").ok()?;
                 }
-                Step::JwksUnreachable { .. } | Step::Together(_) | Step::Exchange { .. } => return None,
+                Step::Together(_) | Step::Exchange { .. } => return None,
             }
         }
         Some(())

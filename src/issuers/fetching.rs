@@ -6,17 +6,28 @@
 //! It also sees what is fetched while a token is judged. What a policy does not name and the token does (`jku`, `x5u`, an `iss`
 //! that nobody trusts) must not be fetched (RFC 8725 section 3.10), whatever the answer is. A fetch is laid at the token
 //! that names its host; one that comes after the answer, or that no token in hand names, is laid at nobody's door.
+//!
+//! What is wrong where an issuer publishes comes with the policy as well, and nobody is told of it either. Where it leads
+//! elsewhere the address holds a mark of the token in hand, so that a fetch is laid at the right one.
 
-use super::documents::Published;
-use super::server::{Fetch, Issuers};
-use crate::jose::{NumericDate, Token, decode_base64url};
-use crate::policy::{KeySource, TrustPolicy};
+use super::blame::{Suspect, mark_of, url_of};
+use super::documents::{Published, discovery};
+use super::server::{Fetch, Issuers, Trouble};
+use crate::jose::{Jwk, NumericDate, Token};
+use crate::policy::{Disturbance, KeySource, TrustPolicy};
 use crate::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::world::{Address, Calendar, Publication, World, host_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// How late a slow answer is: longer than anything takes on loopback, and well within the time that a validator has for a token
+/// even where it fetches several documents one after the other.
+const SLOW: Duration = Duration::from_millis(30);
+/// The status of an issuer that does not serve (RFC 9110 section 15.6.4).
+const UNAVAILABLE: u16 = 503;
 
 /// Makes the same validators, for which the issuers of these worlds are served where their keys are fetched: one server a
 /// thread, which lives for as long as one of its validators.
@@ -45,9 +56,15 @@ struct Fetching {
 struct Told {
     /// As it was handed over, issuers in the order of their names.
     handed: TrustPolicy,
+    /// The keys in the place of which URLs were handed over, issuers in that order too and each one's keys in one of their own.
+    keys: Vec<Vec<Jwk>>,
     published: Arc<Published>,
     /// Whom it was told to trust before, where that may be remembered for a while.
     earlier: BTreeSet<String>,
+    /// What is wrong where issuers publish, by name.
+    disturbed: BTreeMap<String, Disturbance>,
+    /// A host of nobody's, to which is led who follows.
+    elsewhere: String,
 }
 
 impl Fetching {
@@ -69,50 +86,54 @@ impl Fetching {
         Ok(server)
     }
 
-    /// What everybody publishes under a policy. Of the worlds the one is meant that has most of the policy's issuers.
-    fn published(&self, policy: &TrustPolicy) -> Published {
+    /// The world that a policy is of: the one that has most of its issuers.
+    fn world_of(&self, policy: &TrustPolicy) -> Option<&Arc<World>> {
         let known = |world: &World| {
             world.issuers.iter().filter(|issuer| policy.issuers.iter().any(|told| told.issuer == issuer.name)).count()
         };
-        let world = self.worlds.iter().rev().max_by_key(|world| known(world));
+        self.worlds.iter().rev().max_by_key(|world| known(world))
+    }
+
+    /// What everybody publishes under a policy.
+    fn published(&self, policy: &TrustPolicy) -> Published {
+        let world = self.world_of(policy);
         let published = world.map(|world| Published::of(world, &Publication::of(world), self.calendar));
         published.unwrap_or_default().as_told(policy)
     }
 
-    /// From here on the server shows what was told to this validator; a mark before the next fetch.
-    fn show(&self) -> u64 {
+    /// From here on the server shows what was told to this validator, while these octets are in hand; the number of the next
+    /// fetch.
+    fn show(&self, in_hand: &[u8]) -> u64 {
         match (&self.server, &self.told) {
             (Some(server), Some(told)) => {
-                server.show(Arc::clone(&told.published));
+                server.show_all(Arc::clone(&told.published), told.troubles(in_hand));
                 server.fetches()
             }
             _ => 0,
         }
     }
 
-    /// What was fetched since that mark and must not be: by index, the tokens that name it, each with the first such URL.
-    fn forbidden(&self, mark: u64, tokens: &[&Token]) -> Vec<(usize, String)> {
+    /// What must not have been fetched since then.
+    fn foreign(&self, since: u64) -> Vec<Fetch> {
         let (Some(server), Some(told)) = (&self.server, &self.told) else { return Vec::new() };
-        let fetches = server.fetches_since(mark);
-        let suspects: Vec<&Fetch> = fetches.iter().filter(|fetch| !told.names(fetch)).collect();
-        if suspects.is_empty() {
+        server.fetches_since(since).into_iter().filter(|fetch| !told.names(fetch)).collect()
+    }
+
+    /// What was fetched since then and must not be: by index, the tokens that name it, each with the first such URL.
+    fn forbidden(&self, since: u64, tokens: &[&Token]) -> Vec<(usize, String)> {
+        let (Some(told), foreign) = (&self.told, self.foreign(since)) else { return Vec::new() };
+        if foreign.is_empty() {
             return Vec::new();
         }
-        let texts: Vec<Vec<String>> = tokens.iter().map(|token| readable(token)).collect();
+        let suspects: Vec<Suspect> = tokens.iter().map(|token| Suspect::new(token)).collect();
         let mut blamed: BTreeMap<usize, String> = BTreeMap::new();
-        for fetch in suspects {
-            let host = host_of(&fetch.host);
-            let place = format!("{host}{}", fetch.path);
-            let holding = |needle: &str| {
-                let holds = |text: &Vec<String>| text.iter().any(|part| part.to_ascii_lowercase().contains(needle));
-                texts.iter().position(holds)
-            };
+        for fetch in foreign {
             // At the host of somebody who is trusted only the very URL tells the token's from the policy's.
-            let trusted = told.trusts_host(&host);
-            let whole = holding(&place.to_ascii_lowercase());
-            let index = if trusted { whole } else { whole.or_else(|| holding(&host)) };
+            let trusted = told.trusts_host(&host_of(&fetch.host));
+            let by_host = || suspects.iter().position(|suspect| !trusted && suspect.names_host(&fetch));
+            let index = suspects.iter().position(|suspect| suspect.names_place(&fetch)).or_else(by_host);
             if let Some(index) = index {
-                blamed.entry(index).or_insert_with(|| format!("{}://{}{}", fetch.scheme, fetch.host, fetch.path));
+                blamed.entry(index).or_insert_with(|| url_of(&fetch));
             }
         }
         blamed.into_iter().collect()
@@ -126,26 +147,37 @@ impl Told {
         fetch.issuer.as_ref().is_some_and(|name| now(name) || self.earlier.contains(name))
     }
 
+    /// What goes wrong at the server, each address that leads elsewhere with a mark of what is in hand.
+    fn troubles(&self, in_hand: &[u8]) -> BTreeMap<String, Trouble> {
+        if self.disturbed.is_empty() {
+            return BTreeMap::new();
+        }
+        let mark = mark_of(in_hand);
+        // Metadata of one issuer that leads to the key set of one.
+        let metadata = |names: &str, leads_to: &str| {
+            let mut document = discovery(names, &[], None)?;
+            document["jwks_uri"] = format!("{}?{mark}", Address::of(leads_to)?.jwks_uri()).into();
+            Some(Trouble::Discovery(document))
+        };
+        let trouble = |(name, disturbance): (&String, &Disturbance)| {
+            let trouble = match disturbance {
+                Disturbance::Cut => Trouble::Unreachable,
+                Disturbance::Slow => Trouble::Slow(SLOW),
+                Disturbance::Status => Trouble::Status(UNAVAILABLE),
+                Disturbance::Truncated => Trouble::Truncated,
+                Disturbance::Redirect => Trouble::Redirect(format!("https://{}/{mark}", self.elsewhere)),
+                Disturbance::DiscoveryOf(other) => metadata(other, other)?,
+                Disturbance::PosesAs(other) => metadata(other, name)?,
+            };
+            Some((name.clone(), trouble))
+        };
+        self.disturbed.iter().filter_map(trouble).collect()
+    }
+
     fn trusts_host(&self, host: &str) -> bool {
         let hosts = self.handed.issuers.iter().filter_map(|told| Address::of(&told.issuer));
         hosts.into_iter().any(|address| address.host() == host)
     }
-}
-
-/// What a token says, as far as base64url hides it: its runs of characters of that alphabet, decoded, and the token itself.
-fn readable(token: &Token) -> Vec<String> {
-    let text = String::from_utf8_lossy(token.as_bytes()).into_owned();
-    let letters = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let decoded = text.split(letters).filter_map(|run| {
-        // A last character alone holds no octet.
-        let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
-        let octets = decode_base64url(whole)?;
-        // RFC 8259 section 7: a solidus may be escaped.
-        Some(String::from_utf8_lossy(&octets).replace("\\/", "/"))
-    });
-    let mut parts: Vec<String> = decoded.collect();
-    parts.push(text);
-    parts
 }
 
 impl Validator for Fetching {
@@ -170,36 +202,61 @@ impl Validator for Fetching {
             earlier.extend(before.handed.issuers.iter().map(|told| told.issuer.clone()));
         }
         let published = Arc::new(self.published(policy));
-        let before = self.told.replace(Told { handed: sorted, published, earlier });
-        self.show();
-        match (before, &self.told) {
-            (Some(before), Some(now)) if before.handed == now.handed => {
-                // What changed are keys, which the issuers show and nobody announces.
-                let bounded = policy.jwks_max_age.is_some();
-                let reason = "its policy does not say for how long a fetched set may be kept";
-                Ok(if bounded { Configured::Ready } else { Configured::Skip(reason.to_owned()) })
+        let disturbed = policy.issuers.iter().filter_map(|told| Some((told.issuer.clone(), told.disturbed.clone()?)));
+        let attacker = self.world_of(policy).map_or("attacker".to_owned(), |world| world.label(&["attacker"]));
+        let now = Told {
+            handed: sorted,
+            keys: keys_of(policy),
+            published,
+            earlier,
+            disturbed: disturbed.collect(),
+            elsewhere: format!("{attacker}.example"),
+        };
+        if let Some(before) = self.told.as_ref().filter(|before| before.handed == now.handed) {
+            // What changed are keys, which the issuers show and nobody announces, or what is wrong there.
+            let bounded = before.keys == now.keys || policy.jwks_max_age.is_some();
+            self.told = Some(now);
+            let reason = "its policy does not say for how long a fetched set may be kept";
+            return Ok(if bounded { Configured::Ready } else { Configured::Skip(reason.to_owned()) });
+        }
+        if self.told.is_some() && !self.inner.describe().live_update {
+            return Ok(Configured::Skip("it has no live update".to_owned()));
+        }
+        let is_disturbed = !now.disturbed.is_empty();
+        self.told = Some(now);
+        let since = self.show(&[]);
+        let answer = self.inner.configure(&handed);
+        let mark = mark_of(&[]);
+        if let Some(fetch) = self.foreign(since).iter().find(|fetch| fetch.path.contains(&mark)) {
+            return Err(Fault::ForbiddenFetch(url_of(fetch)));
+        }
+        match answer {
+            // Whoever wants its keys at once cannot begin.
+            Err(Fault::Broken(why)) if is_disturbed => {
+                Ok(Configured::Skip(format!("it does not begin while an issuer's keys cannot be had: {why}")))
             }
-            (Some(_), _) if !self.inner.describe().live_update => {
-                Ok(Configured::Skip("it has no live update".to_owned()))
-            }
-            _ => self.inner.configure(&handed),
+            answer => answer,
         }
     }
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
-        let mark = self.show();
+        let since = self.show(token.as_bytes());
         let answer = self.inner.validate(token, now);
-        match self.forbidden(mark, &[token]).pop() {
+        match self.forbidden(since, &[token]).pop() {
             Some((_, url)) => Err(Fault::ForbiddenFetch(url)),
             None => answer,
         }
     }
 
     fn validate_all(&mut self, tokens: &[(Token, NumericDate)]) -> Vec<Result<Verdict, Fault>> {
-        let mark = self.show();
+        // Of several in hand nobody could say for which an address was given out.
+        if self.told.as_ref().is_some_and(|told| !told.disturbed.is_empty()) {
+            return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
+        }
+        let since = self.show(&[]);
         let mut answers = self.inner.validate_all(tokens);
         let tokens: Vec<&Token> = tokens.iter().map(|(token, _)| token).collect();
-        for (index, url) in self.forbidden(mark, &tokens) {
+        for (index, url) in self.forbidden(since, &tokens) {
             if let Some(answer) = answers.get_mut(index) {
                 *answer = Err(Fault::ForbiddenFetch(url));
             }
@@ -221,6 +278,18 @@ impl Validator for Fetching {
     }
 }
 
+/// The keys of a policy's issuers, whatever the order in which it stands.
+fn keys_of(policy: &TrustPolicy) -> Vec<Vec<Jwk>> {
+    let mut issuers: Vec<_> = policy.issuers.iter().collect();
+    issuers.sort_by(|one, other| one.issuer.cmp(&other.issuer));
+    let sorted = |keys: Vec<Jwk>| {
+        let mut keys = keys;
+        keys.sort_by_cached_key(|jwk| (jwk.material.thumbprint(), jwk.kid.clone()));
+        keys
+    };
+    issuers.into_iter().map(|issuer| sorted(issuer.own_keys().cloned().collect())).collect()
+}
+
 /// The policy with URLs in the place of keys.
 fn by_url(policy: &TrustPolicy, server: &Issuers) -> Result<TrustPolicy, String> {
     let mut handed = policy.clone();
@@ -235,6 +304,7 @@ fn by_url(policy: &TrustPolicy, server: &Issuers) -> Result<TrustPolicy, String>
             return Err("two issuers publish at one place".to_owned());
         }
         issuer.jwks = None;
+        issuer.disturbed = None;
         issuer.jwks_uri = Some(place.jwks_uri());
         issuer.discovery_url = Some(place.discovery_url());
         places.push(place);

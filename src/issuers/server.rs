@@ -16,6 +16,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -63,8 +64,10 @@ pub enum Trouble {
     Status(u16),
     /// The document ends in the middle.
     Truncated,
-    /// The answer leads to this URL.
+    /// The answer leads to this URL, with the path that was asked for at its end.
     Redirect(String),
+    /// In the place of the discovery document stands this.
+    Discovery(Value),
 }
 
 /// What the server shows, and what was asked of it.
@@ -150,6 +153,13 @@ impl Issuers {
         self.board.shown().published = published.into();
     }
 
+    /// From now on this is published, and this goes wrong at the issuers of those names and nothing anywhere else.
+    pub(super) fn show_all(&self, published: Arc<Published>, troubles: BTreeMap<String, Trouble>) {
+        let mut shown = self.board.shown();
+        shown.published = published;
+        shown.troubles = troubles;
+    }
+
     /// From now on this goes wrong at the issuer of that name, or nothing any more.
     pub fn trouble(&self, issuer: &str, trouble: Option<Trouble>) {
         let mut shown = self.board.shown();
@@ -212,6 +222,10 @@ async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cu
     if let Some(Trouble::Slow(wait)) = trouble {
         tokio::time::sleep(wait).await;
     }
+    let body = match (body, &trouble) {
+        (Some(body), Some(Trouble::Discovery(other))) if is_metadata(&body) => Some(other.clone()),
+        (body, _) => body,
+    };
     let text = body.map(|body| body.to_string());
     let (status, mut response) = match (text, &trouble) {
         (_, Some(Trouble::Unreachable)) => (None, Response::new(Body::empty())),
@@ -221,7 +235,7 @@ async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cu
         }
         (_, Some(Trouble::Redirect(to))) => {
             let mut response = Response::new(Body::empty());
-            if let Ok(to) = HeaderValue::from_str(to) {
+            if let Ok(to) = HeaderValue::from_str(&format!("{to}{path}")) {
                 response.headers_mut().insert(header::LOCATION, to);
             }
             (Some(StatusCode::FOUND), response)
@@ -263,6 +277,11 @@ async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cu
         None => cut.cut(),
     }
     response
+}
+
+/// Whether a document is metadata (OpenID Connect Discovery 1.0 section 3) and no key set.
+fn is_metadata(document: &Value) -> bool {
+    document.get("jwks_uri").is_some()
 }
 
 fn bounded(text: &str) -> String {

@@ -31,7 +31,7 @@ pub fn policy_twin(
     // What has gone out of service was in order under a policy handed over earlier.
     if original.broken().contains(&Rule::KeyInService) {
         let earlier = told.iter().rev().find(|told| permits(told.policy).acceptable().is_some());
-        return earlier.map(|told| told.policy.clone());
+        return earlier.map(|told| told.policy.undisturbed());
     }
     let Presented::Jws(jws) = &provenance.presented else { return None };
     let token = Token {
@@ -48,7 +48,8 @@ pub fn policy_twin(
     if expectation.broken().iter().any(|rule| BEYOND_POLICY.contains(rule)) {
         return None;
     }
-    let mut policy = told.last()?.policy.clone();
+    // Where keys cannot be had, a refusal shows nothing.
+    let mut policy = told.last()?.policy.undisturbed();
     for _ in 0..MAX_ROUNDS {
         if expectation.acceptable().is_some() {
             // Whoever refuses every name that stands twice may: a token that says it once shows more.

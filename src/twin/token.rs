@@ -23,15 +23,18 @@ pub fn token_twin(
     let Some(Step::Present(present)) = cut.steps.get(step) else { return None };
     let mut knobs = knobs(present);
     knobs.extend(policy_knobs(&cut));
+    let disturbs = |step: &Step| matches!(step, Step::JwksUnreachable { .. });
+    knobs.extend((0..cut.steps.len()).filter(|&at| disturbs(&cut.steps[at])).map(Knob::Reach));
     let mut twin = |chosen: &[Knob]| {
         let candidate = turned(&cut, step, chosen);
         let expectation = judge(&candidate, step)?;
         // A `crit` that lists something odd is refused by most, and a name that stands twice by many, so that a twin that keeps
-        // it would show nothing.
+        // it would show nothing. Neither would one whose issuer's keys cannot be had.
         let open = expectation.latitudes();
         let shows = expectation.acceptable().is_some()
             && open.is_subset(original.latitudes())
             && !open.contains(&Latitude::CritList)
+            && !open.contains(&Latitude::OutOfReach)
             && !open.contains(&Latitude::DuplicateMember);
         shows.then_some(candidate)
     };
@@ -59,6 +62,7 @@ fn turned(cut: &Scenario, step: usize, chosen: &[Knob]) -> Scenario {
     for &knob in chosen.iter().rev() {
         match (knob, &mut candidate.steps[step]) {
             (Knob::PolicyAct(step, act), _) => without_policy_act(&mut candidate, step, act),
+            (Knob::Reach(step), _) => within_reach(&mut candidate, step),
             (knob, Step::Present(present)) => knob.turn(present),
             _ => {}
         }
@@ -82,6 +86,8 @@ enum Knob {
     HonestTenant,
     /// That act of that step is not done to the policy. Last of all: a twin under the same policy shows more.
     PolicyAct(usize, usize),
+    /// That step leaves the issuer's key set where it can be fetched.
+    Reach(usize),
 }
 
 fn knobs(present: &Present) -> Vec<Knob> {
@@ -123,6 +129,13 @@ fn without_policy_act(scenario: &mut Scenario, step: usize, act: usize) {
     }
 }
 
+/// The step stays, as above.
+fn within_reach(scenario: &mut Scenario, step: usize) {
+    if let Some(Step::JwksUnreachable { issuer, .. }) = scenario.steps.get(step) {
+        scenario.steps[step] = Step::JwksReachable { issuer: issuer.clone() };
+    }
+}
+
 impl Knob {
     /// Turns it; acts are turned from the last to the first, so that indices stay true.
     fn turn(self, present: &mut Present) {
@@ -151,7 +164,7 @@ impl Knob {
             Knob::HonestSubject => present.honest.subject = None,
             Knob::HonestTenant => present.honest.tenant = None,
             // No part of the token.
-            Knob::PolicyAct(..) => {}
+            Knob::PolicyAct(..) | Knob::Reach(_) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::World;
 use super::configuration::check;
 use crate::error::Error;
+use crate::policy::Disturbance;
 use crate::scenario::{PolicyAct, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Publication {
     listed: BTreeMap<String, Vec<(String, Option<String>)>>,
     disabled: BTreeSet<String>,
+    /// What is wrong where an issuer publishes, by alias.
+    disturbed: BTreeMap<String, Disturbance>,
     policy_acts: Vec<(String, PolicyAct)>,
 }
 
@@ -39,7 +42,13 @@ impl Publication {
         !self.disabled.contains(issuer)
     }
 
-    /// Lets a step happen. Steps that change no trust change nothing.
+    /// What is wrong where an issuer publishes.
+    #[must_use]
+    pub fn disturbed(&self, issuer: &str) -> Option<&Disturbance> {
+        self.disturbed.get(issuer)
+    }
+
+    /// Lets a step happen. Steps that change neither trust nor what is published change nothing.
     ///
     /// # Errors
     /// Where the step names what the world does not have.
@@ -47,6 +56,10 @@ impl Publication {
         let wrong = |problem: String| Error::Scenario { place: place.to_owned(), problem };
         let key_named = |alias: &String| {
             world.key(alias).ok_or_else(|| wrong(format!("world {} has no key `{alias}`", world.name)))
+        };
+        let issuer_named = |alias: &str| match world.issuer(alias) {
+            Some(_) => Ok(()),
+            None => Err(wrong(format!("world {} has no issuer `{alias}`", world.name))),
         };
         match step {
             Step::RemoveKey { key } => {
@@ -71,10 +84,22 @@ impl Publication {
                 self.listed.entry(issuer).or_default().push((to.clone(), kid));
             }
             Step::DisableIssuer { issuer } => {
-                if world.issuer(issuer).is_none() {
-                    return Err(wrong(format!("world {} has no issuer `{issuer}`", world.name)));
-                }
+                issuer_named(issuer)?;
                 self.disabled.insert(issuer.clone());
+            }
+            Step::JwksUnreachable { issuer, how } => {
+                issuer_named(issuer)?;
+                if let Some(other) = how.other() {
+                    issuer_named(other)?;
+                    if other == issuer {
+                        return Err(wrong(format!("`{issuer}` cannot be taken for itself: name another issuer")));
+                    }
+                }
+                self.disturbed.insert(issuer.clone(), how.clone());
+            }
+            Step::JwksReachable { issuer } => {
+                issuer_named(issuer)?;
+                self.disturbed.remove(issuer);
             }
             Step::UpdatePolicy { party, acts } => {
                 if world.party(party).is_none() {

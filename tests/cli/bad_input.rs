@@ -148,7 +148,6 @@ fn what_this_version_does_not_run_is_refused_by_name() {
         (STORM.replace(act, r#"{ "embed-key": { "as": "x5u", "key": "mallory-rsa" } }"#), "`embed-key as x5u`"),
         (STORM.replace(act, r#"{ "serialize": { "as": "general" } }"#), "`serialize as general`"),
         (STORM.replace(act, r#"{ "serialize": { "as": "nested" } }"#), "`serialize as nested`"),
-        (long(r#"{ "jwks-unreachable": { "issuer": "enterprise" } }"#), "`jwks-unreachable`"),
         (long(&together), "`together`"),
         (long(r#"{ "exchange": { "token": "t", "at": "both-mail" } }"#), "`exchange`"),
     ] {

@@ -59,9 +59,9 @@ fn what_the_former_run_found_is_replayed_once() {
 fn what_has_no_place_in_the_run_is_counted_with_the_reason() {
     let place = Place::new();
     place.file("c/storm.json", STORM);
-    let unreachable = r#"{ "scenario": 1, "world": "two-issuers", "steps": [
-        { "jwks-unreachable": { "issuer": "a" } }, { "present": { "to": "api", "honest": { "issuer": "a" } } } ] }"#;
-    place.file("c/later.json", unreachable);
+    let exchange = r#"{ "scenario": 1, "world": "two-issuers", "steps": [
+        { "present": { "as": "t", "to": "api", "honest": { "issuer": "a" } } }, { "exchange": { "token": "t", "at": "web" } } ] }"#;
+    place.file("c/later.json", exchange);
     let skipped = |flags: &[&str]| {
         let result = place.json(&[&["test", "sound", "--only", "TM-01", "--corpus", "c"], flags].concat());
         result["stored"].clone()

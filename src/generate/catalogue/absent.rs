@@ -94,7 +94,7 @@ impl fmt::Display for Interface {
 
 /// Every class of the table that is not in the catalogue, by group and number.
 pub fn absent() -> impl Iterator<Item = &'static Absent> {
-    [KS, KL, AL, IA, TM, PC].into_iter().flatten()
+    [KS, AL, IA, TM, PC].into_iter().flatten()
 }
 
 const KS: &[Absent] = &[
@@ -122,19 +122,6 @@ const KS: &[Absent] = &[
         id: "KS-38",
         title: "A trust anchor or an intermediate signs a statement about an entity that is not below it.",
         needs: Interface::Federation,
-    },
-];
-
-const KL: &[Absent] = &[
-    Absent {
-        id: "KL-12",
-        title: "The key set cannot be fetched: nothing may be let pass, and the last good one serves only within its lifetime.",
-        needs: Interface::ServedIssuers,
-    },
-    Absent {
-        id: "KL-13",
-        title: "While its own set cannot be fetched, an issuer's tokens are verified by the last good set of another.",
-        needs: Interface::ServedIssuers,
     },
 ];
 
