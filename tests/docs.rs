@@ -11,7 +11,7 @@ use std::sync::Arc;
 use wrongkey::error::Error;
 use wrongkey::forge::{Forge, Move};
 use wrongkey::jose::{Layout, NumericDate, Serialization, Spelling};
-use wrongkey::policy::KeySource;
+use wrongkey::policy::{Disturbance, KeySource};
 use wrongkey::scenario::{
     Act, Edit, KeyHeader, KeyIssuer, Kid, Mangle, Place, PolicyAct, Raw, Scenario, Segment, Spoil, Step, Value,
 };

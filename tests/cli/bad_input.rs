@@ -264,3 +264,17 @@ fn a_hostile_file_cannot_command_the_terminal() {
         assert!(!ran.err.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{:?}", ran.err);
     }
 }
+
+#[test]
+fn trouble_at_an_issuer_is_refused_where_nobody_fetches() {
+    let place = Place::new();
+    let steps = |steps: &str| {
+        let present = r#"{ "present": { "to": "api", "honest": { "issuer": "a" } } }"#;
+        format!(r#"{{ "scenario": 1, "world": "two-issuers", "steps": [ {steps}, {present} ] }}"#)
+    };
+    place.file("trouble.json", steps(r#"{ "jwks-unreachable": { "issuer": "a" } }"#));
+    let says = ["step 1 (jwks-unreachable)", "nobody fetches keys here", "`key_source` is `fetched`"];
+    refused(&place, &["reproduce", "trouble.json", "sound"], &says);
+    place.file("how.json", steps(r#"{ "jwks-unreachable": { "issuer": "a", "how": "sideways" } }"#));
+    refused(&place, &["reproduce", "how.json", "sound"], &["how.json", "sideways", "`truncated`"]);
+}
