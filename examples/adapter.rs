@@ -140,6 +140,14 @@ impl Adapter {
         if triggered && let Some(answer) = self.misbehave(id) {
             return answer;
         }
+        if self.is("prints-secret") || (triggered && self.is("prints-secret-at-trigger")) {
+            self.print_secret();
+        }
+        if let Some(path) = self.value("replays")
+            && Self::is_replay(path, &token)
+        {
+            return Some(json!({ "id": id, "reject": "replay" }).to_string());
+        }
         if let Some(millis) = self.value("slow").and_then(|millis| millis.parse().ok()) {
             std::thread::sleep(Duration::from_millis(millis));
         }
@@ -201,12 +209,25 @@ impl Adapter {
             let _ = std::fs::write(path, "");
             std::process::exit(4);
         }
-        let secret = self.policy.as_ref().and_then(|policy| policy.secret_octets().next()).map(<[u8]>::to_vec);
-        if let (true, Some(secret)) = (self.is("prints-secret"), secret) {
+        if self.is("prints-secret-late") && validate["token"].as_str().is_some_and(|token| token.contains("trigger")) {
+            self.print_secret();
+        }
+    }
+
+    /// Whether a token stands among those of a file, in which it is kept from now on.
+    fn is_replay(path: &str, token: &[u8]) -> bool {
+        let line = format!("{:?}\n", String::from_utf8_lossy(token));
+        let is_known = std::fs::read_to_string(path).unwrap_or_default().contains(&line);
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        is_known
+    }
+
+    /// Writes a secret of its policy into its log.
+    fn print_secret(&self) {
+        if let Some(secret) = self.policy.as_ref().and_then(|policy| policy.secret_octets().next()) {
             let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
             eprintln!("debug: key={hex}");
-            // Its log is heard before the next answer.
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -249,6 +270,9 @@ impl Adapter {
         let answer = self.validator.as_mut().map(|validator| validator.configure(&kept));
         let said: Vec<String> = texts.into_values().collect();
         self.policy = Some(policy);
+        if self.is("prints-secret-when-told") {
+            self.print_secret();
+        }
         match answer {
             Some(Ok(Configured::Ready)) if self.is("says-texts") || self.is("says-secrets") => {
                 json!({ "id": id, "ok": true, "key_texts": said }).to_string()

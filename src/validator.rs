@@ -135,6 +135,10 @@ pub enum Fault {
     /// It fetched this URL, which the token names and its policy does not (RFC 8725 section 3.10).
     #[error("it fetched {0}, which only the token names")]
     ForbiddenFetch(String),
+    /// The token has no verdict, and that is not its doing: it was on the way when something else went wrong, and to show it
+    /// again would show nothing.
+    #[error("it was not judged: {0}")]
+    Unjudged(String),
     /// It is gone and does not come back: nothing further is shown to it.
     #[error("it is gone: {0}")]
     Gone(String),

@@ -10,6 +10,8 @@ mod common;
 mod faults;
 #[path = "process/key_texts.rs"]
 mod key_texts;
+#[path = "process/leaks.rs"]
+mod leaks;
 #[path = "process/schema.rs"]
 mod schema;
 #[path = "process/support.rs"]

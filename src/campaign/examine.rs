@@ -382,6 +382,7 @@ impl Examiner {
                 let answer = format!("fetched {}", tame(&url, MAX_ANSWER));
                 Seen::Wrong { kind: Kind::ForbiddenFetch, answer, twin: None }
             }
+            Err(Fault::Unjudged(why)) => Seen::Skipped(tame(&why, MAX_ANSWER)),
             Err(fault) => Seen::Fault(fault),
             Ok(verdict) => match policy.and_then(|policy| self.leaks.in_answer(policy, &verdict)) {
                 Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },

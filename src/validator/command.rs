@@ -108,8 +108,8 @@ impl Validator for Judge {
             // It could be run a moment ago, or it will never be.
             StartError::NotRun { .. } | StartError::NoHello { .. } => Fault::Gone(error.to_string()),
         })?;
-        let Pipes { input, output, errors } = pipes;
-        drop(input);
+        let Pipes { input, output, errors, errors_end } = pipes;
+        drop((input, errors_end));
         let (output, errors) = (drained(output), drained(errors));
         let ended = group.end(program.timeout);
         let printed: Vec<u8> =

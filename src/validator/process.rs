@@ -14,7 +14,7 @@ pub use child::Trace;
 use super::program::{Program, StartError, lock};
 use super::{Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::jose::{NumericDate, Token};
-use crate::policy::{TrustPolicy, secret_forms};
+use crate::policy::{Replay, TrustPolicy, secret_forms};
 use fleet::{Fleet, name};
 use lane::{Event, Object, Policy};
 use std::sync::Arc;
@@ -172,7 +172,8 @@ impl Remote {
         let fits = text.len() + 100 <= wire::MAX_LINE || self.fleet.hello().large;
         if fits {
             let secrets = policy.secret_octets().flat_map(secret_forms).collect();
-            self.object.events.push(Event::Told(Arc::new(Policy { text, secrets })));
+            let refuses_replay = policy.replay == Some(Replay::Refuse);
+            self.object.events.push(Event::Told(Arc::new(Policy { text, secrets, refuses_replay })));
         }
         fits
     }

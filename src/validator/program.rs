@@ -6,8 +6,9 @@ use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::{PipeReader, PipeWriter};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -93,7 +94,9 @@ pub enum StartError {
 pub(super) struct Pipes {
     pub(super) input: ChildStdin,
     pub(super) output: ChildStdout,
-    pub(super) errors: ChildStderr,
+    pub(super) errors: PipeReader,
+    /// The end of `errors` into which the process writes: while it is held, that pipe does not end.
+    pub(super) errors_end: PipeWriter,
 }
 
 type Child = Arc<Mutex<Option<Box<dyn ChildWrapper>>>>;
@@ -188,9 +191,12 @@ impl Group {
         if let Some(cwd) = program.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             return Err(not_run(format!("its working directory {} is no folder", cwd.display())));
         }
+        let no_pipes = || not_run("its pipes cannot be had".to_owned());
+        let (errors, errors_end) = std::io::pipe().map_err(|_| no_pipes())?;
+        let its_errors = errors_end.try_clone().map_err(|_| no_pipes())?;
         let mut wrapped = CommandWrap::with_new(&program.command, |command| {
             command.args(args).envs(&program.env);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(its_errors);
             if let Some(cwd) = &program.cwd {
                 command.current_dir(cwd);
             }
@@ -208,15 +214,15 @@ impl Group {
                 _ => error.to_string(),
             })
         })?;
-        let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let pipes = (child.stdin().take(), child.stdout().take());
         let number = live.next;
         live.next += 1;
         let child: Child = Arc::new(Mutex::new(Some(child)));
         live.children.insert(number, Arc::clone(&child));
         let group = Group { number, child };
         match pipes {
-            (Some(input), Some(output), Some(errors)) => Ok((group, Pipes { input, output, errors })),
-            _ => Err(not_run("its pipes cannot be had".to_owned())),
+            (Some(input), Some(output)) => Ok((group, Pipes { input, output, errors, errors_end })),
+            _ => Err(no_pipes()),
         }
     }
 

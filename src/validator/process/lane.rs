@@ -5,7 +5,7 @@ use super::fleet::Fleet;
 use super::wire::{self, Says};
 use crate::jose::{NumericDate, Token};
 use crate::validator::{Configured, Fault, Verdict};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +20,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the log of one that is asked alone is listened to after its answer.
+const LISTENED: Duration = Duration::from_millis(20);
+
 /// A policy as it is sent, and what must not be heard of it again.
 pub(super) struct Policy {
     pub(super) text: Vec<u8>,
     pub(super) secrets: Vec<Vec<u8>>,
+    /// Whether a token that was seen before is refused.
+    pub(super) refuses_replay: bool,
 }
 
 /// What has happened to a validator.
@@ -51,6 +56,8 @@ pub(super) struct Lane {
     failures: u32,
     /// Whether the process has been shown a token for its own sake.
     is_used: bool,
+    /// The validator at whose policy, or past, the process last printed a secret.
+    leaked_when_told: Option<u64>,
     recent: VecDeque<Vec<u8>>,
     /// What the process said it holds as keys under the last policy.
     pub(super) key_texts: Vec<String>,
@@ -80,6 +87,23 @@ struct Asked<'t> {
     answers: Answers,
     /// Which token each id stands for.
     ids: HashMap<u64, usize>,
+    /// Those at which a secret was printed.
+    leaking: BTreeSet<usize>,
+    /// Those of which one, perhaps, had a secret printed in the log.
+    unplaced: BTreeSet<usize>,
+    /// Those that were in flight when something went wrong: it may have seen them already.
+    seen: BTreeSet<usize>,
+}
+
+impl Object {
+    /// Whether a token that was seen before is refused by its last policy.
+    fn refuses_replay(&self) -> bool {
+        let policies = self.events.iter().rev().filter_map(|event| match event {
+            Event::Told(policy) => Some(policy),
+            Event::Shown(..) => None,
+        });
+        policies.take(1).any(|policy| policy.refuses_replay)
+    }
 }
 
 impl Lane {
@@ -104,8 +128,15 @@ impl Lane {
         let mut first: Option<Fault> = None;
         loop {
             self.be_there(fleet)?;
+            let known = self.at_work;
+            if known != Some((object.number, object.events.len())) && self.gives_away_in_log() {
+                self.mishaps.push(leak_of_none());
+            }
             match self.replay(fleet, object) {
                 Ok(answer) => {
+                    if known != self.at_work && self.gives_away_in_log() {
+                        self.leaked_when_told = Some(object.number);
+                    }
                     self.mishaps.extend(first);
                     return answer.inspect_err(|_| self.at_work = None);
                 }
@@ -136,7 +167,7 @@ impl Lane {
                 Event::Shown(token, at) => {
                     let tokens = [(token.clone(), *at)];
                     let mut asked = Asked::new(&tokens);
-                    self.converse(fleet, &mut asked, &[0], 1, None).map_err(|(trouble, _)| trouble)?;
+                    self.converse(fleet, &mut asked, &[0], 1).map_err(|(trouble, _)| trouble)?;
                 }
             }
             self.at_work = Some((object.number, index + 1));
@@ -169,11 +200,19 @@ impl Lane {
                 }
                 Err(fault) => return asked.closed(&fault),
             }
+            // What it printed when it was told is seen again with any token; what comes late is nobody's.
+            if self.leaked_when_told.take_if(|number| *number == object.number).is_some() {
+                asked.leaking.insert(0);
+            }
+            self.late_leak(object);
             let window = if one.is_some() { 1 } else { fleet.program().window };
             let (was_unused, answered) = (!self.is_used, asked.answers.len() - asked.open().len());
             self.is_used = true;
-            let (trouble, in_flight) = match self.converse(fleet, &mut asked, &batch, window, Some(object)) {
+            let (trouble, in_flight) = match self.converse(fleet, &mut asked, &batch, window) {
                 Ok(()) => {
+                    if self.gives_away_in_log() {
+                        asked.leak_in_log(&batch);
+                    }
                     rest.clear();
                     suspects.retain(|&index| asked.answers[index].is_none());
                     if suspects.is_empty() {
@@ -188,7 +227,12 @@ impl Lane {
             let alone = was_unused && in_flight.len() == 1 && asked.answers.len() - asked.open().len() == answered;
             let guilty = trouble.about.or_else(|| in_flight.first().copied().filter(|_| alone));
             let recent = self.recent_words();
+            let log = self.process.as_ref().map(Process::log);
             let fault = self.end(fleet, &trouble);
+            if log.is_some_and(|log| log.gave_away()) {
+                asked.leak_in_log(&batch);
+            }
+            asked.seen.extend(&in_flight);
             suspects.extend(in_flight);
             match guilty {
                 Some(index) => {
@@ -198,11 +242,67 @@ impl Lane {
                 None if suspects.is_empty() => self.mishaps.push(with_recent(&fault, &recent)),
                 None => cause = Some(with_recent(&fault, &recent)),
             }
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             suspects.retain(|&index| asked.answers[index].is_none() && seen.insert(index));
             rest = if suspects.is_empty() { asked.open() } else { Vec::new() };
         }
+        if object.refuses_replay() {
+            asked.unjudge_replays();
+        }
+        self.place_leak(fleet, object, &mut asked);
         asked.answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+    }
+
+    /// Lays a secret that was printed at one token, the same one in every run. Where several were in flight when it came into
+    /// the log they are shown once more, one by one; where none of them does it alone it is nobody's.
+    fn place_leak(&mut self, fleet: &Fleet, object: &mut Object, asked: &mut Asked<'_>) {
+        if object.has_leaked || (asked.leaking.is_empty() && asked.unplaced.is_empty()) {
+            return;
+        }
+        object.has_leaked = true;
+        // Whoever has seen them all does not look at them again.
+        if asked.leaking.is_empty() && !object.refuses_replay() {
+            let found = asked.unplaced.iter().copied().find(|&index| {
+                matches!(asked.answers[index], Some(Ok(_))) && self.leaks_alone(fleet, object, &asked.tokens[index])
+            });
+            asked.leaking.extend(found);
+        }
+        match asked.leaking.first() {
+            Some(&index) => asked.answers[index] = Some(Err(Fault::Leak)),
+            None => self.mishaps.push(leak_of_none()),
+        }
+    }
+
+    /// Whether a token that is shown with nothing else in flight has a secret printed in the log.
+    fn leaks_alone(&mut self, fleet: &Fleet, object: &Object, token: &(Token, NumericDate)) -> bool {
+        if self.catch_up(fleet, object) != Ok(Configured::Ready) {
+            return false;
+        }
+        // What came before is not this token's.
+        self.gives_away_in_log();
+        let tokens = std::slice::from_ref(token);
+        if let Err((trouble, _)) = self.converse(fleet, &mut Asked::new(tokens), &[0], 1) {
+            let log = self.process.as_ref().map(Process::log);
+            let fault = self.end(fleet, &trouble);
+            self.mishaps.push(fault);
+            return log.is_some_and(|log| log.gave_away());
+        }
+        self.gives_away_in_log() || {
+            std::thread::sleep(LISTENED);
+            self.gives_away_in_log()
+        }
+    }
+
+    /// A secret that came into the log when nothing was in flight.
+    fn late_leak(&mut self, object: &mut Object) {
+        if self.gives_away_in_log() && !object.has_leaked {
+            object.has_leaked = true;
+            self.mishaps.push(leak_of_none());
+        }
+    }
+
+    fn gives_away_in_log(&self) -> bool {
+        self.process.as_ref().is_some_and(Process::gives_away_in_log)
     }
 
     /// Has tokens in flight, so many at a time, until each has its answer, or until something goes wrong: then which were in
@@ -213,7 +313,6 @@ impl Lane {
         asked: &mut Asked<'_>,
         batch: &[usize],
         window: usize,
-        mut object: Option<&mut Object>,
     ) -> Result<(), (Trouble, Vec<usize>)> {
         self.unasked(asked).map_err(|trouble| (trouble, Vec::new()))?;
         let Some(process) = self.process.as_ref() else {
@@ -258,15 +357,10 @@ impl Lane {
                     let what = format!("it answered with what is no verdict: {}", shown(line));
                     break 'whole Some(Trouble { about, ..Trouble::said(what) });
                 };
-                let leaks = process.gives_away(line);
-                let says = match object.as_mut().filter(|object| leaks && !object.has_leaked) {
-                    Some(object) => {
-                        object.has_leaked = true;
-                        Err(Fault::Leak)
-                    }
-                    None => Ok(verdict),
-                };
-                asked.answers[index] = Some(says);
+                if process.gives_away_in(line) {
+                    asked.leaking.insert(index);
+                }
+                asked.answers[index] = Some(Ok(verdict));
                 self.failures = 0;
                 done += 1;
             }
@@ -392,7 +486,32 @@ impl Drop for Lane {
 
 impl<'t> Asked<'t> {
     fn new(tokens: &'t [(Token, NumericDate)]) -> Self {
-        Asked { tokens, answers: tokens.iter().map(|_| None).collect(), ids: HashMap::new() }
+        Asked {
+            tokens,
+            answers: tokens.iter().map(|_| None).collect(),
+            ids: HashMap::new(),
+            leaking: BTreeSet::new(),
+            unplaced: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// A secret came into the log while these were shown.
+    fn leak_in_log(&mut self, batch: &[usize]) {
+        match batch {
+            [one] => self.leaking.extend(Some(*one)),
+            several => self.unplaced.extend(several),
+        }
+    }
+
+    /// Where a token that was seen before is refused, a refusal of one that may have been seen shows nothing: what it keeps of
+    /// its replays may outlive its process.
+    fn unjudge_replays(&mut self) {
+        for &index in &self.seen {
+            if let Some(Ok(Verdict::Reject(_) | Verdict::Skip(_))) = &self.answers[index] {
+                self.answers[index] = Some(Err(Fault::Unjudged(REFUSED_AGAIN.to_owned())));
+            }
+        }
     }
 
     fn open(&self) -> Vec<usize> {
@@ -430,6 +549,16 @@ impl Trouble {
         };
         Trouble { what, kind, about: None }
     }
+}
+
+/// Why a token that was refused has no verdict.
+const REFUSED_AGAIN: &str =
+    "it was in flight when something else went wrong, and refused when it was shown again: perhaps as a replay";
+
+fn leak_of_none() -> Fault {
+    Fault::Broken(
+        "it printed a secret of its own policy in its log, and no token that is shown alone has it do so".into(),
+    )
 }
 
 fn unanswered() -> Fault {
