@@ -24,8 +24,10 @@ use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use args::{Cli, Color, Command};
 use clap::Parser as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longest line of an error message.
 const MAX_LINE: usize = 1_000;
@@ -65,6 +67,8 @@ pub fn main() -> ExitCode {
     });
     // What was started for us ends with us.
     end_all();
+    // What nobody can read must not pass for a whole report.
+    let exit = if NOT_WRITTEN.load(Ordering::Relaxed) && exit != Exit::Bug { Exit::Usage } else { exit };
     ExitCode::from(exit.code())
 }
 
@@ -105,23 +109,35 @@ fn tame_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Prints text made with styles, with or without them. A reader that has gone away is no failure of ours.
+/// Prints text made with styles, with or without them.
 fn print(text: &str) {
     let mut stream = anstream::stdout().lock();
-    let _ = stream.write_all(text.as_bytes());
-    let _ = stream.flush();
+    written(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
 }
 
 /// Prints data octet by octet; on a terminal, where octets may be commands, as text that has been tamed.
 fn print_data(octets: &[u8]) {
     let mut stream = std::io::stdout().lock();
-    let _ = if stream.is_terminal() {
-        stream.write_all(tame(&String::from_utf8_lossy(octets), usize::MAX).as_bytes())
+    let octets = if stream.is_terminal() {
+        Cow::Owned(tame(&String::from_utf8_lossy(octets), usize::MAX).into_bytes())
     } else {
-        stream.write_all(octets)
+        Cow::Borrowed(octets)
     };
-    let _ = stream.write_all(b"\n");
-    let _ = stream.flush();
+    written(stream.write_all(&octets).and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush()));
+}
+
+/// Whether something that belongs on standard output is not there.
+static NOT_WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// What came of writing to standard output. A reader that has gone away is no failure of ours; a full disk is said once, and the
+/// rest is done all the same.
+fn written(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !NOT_WRITTEN.swap(true, Ordering::Relaxed)
+    {
+        say("error", AnsiColor::Red, &format!("cannot write standard output: {error}"));
+    }
 }
 
 fn on_terminal() -> bool {

@@ -238,7 +238,10 @@ fn judge_control(
 
 fn campaign_of(plan: &Plan, subject: &Named, progress: &Arc<Progress>, args: &RunArgs) -> Result<Outcome, Error> {
     const SHOWN: &str = "{prefix} {wide_bar:.cyan/dim} {pos}/{len} {elapsed}";
-    let bar = bar(Some(plan.stream.len() as u64), SHOWN, subject, progress, args);
+    const PLAIN: &str = "{prefix} {wide_bar} {pos}/{len} {elapsed}";
+    let coloured = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let shown = if coloured { SHOWN } else { PLAIN };
+    let bar = bar(Some(plan.stream.len() as u64), shown, subject, progress, args);
     let outcome = campaign::run(plan, &subject.maker, progress, &mut || {
         bar.set_position(progress.done.load(Ordering::Relaxed) as u64);
     });

@@ -181,6 +181,36 @@ fn what_cannot_be_written_counts_before_all_that_was_found() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_that_is_full_is_an_error_and_a_reader_that_is_gone_is_none() {
+    let place = Place::new();
+    let storm = place.file("storm.json", crate::support::STORM);
+    let storm = storm.to_str().unwrap();
+    for (arguments, code) in [
+        (&["test", "sound", "--party", "api", "--format", "json", "--report", "json=whole.json"][..], 0),
+        (&["test", FINDS, "--party", "api"], 1),
+        (&["list", "rules"], 0),
+        (&["forge", storm], 0),
+    ] {
+        let run = |output: std::process::Stdio| {
+            let program = assert_cmd::cargo::cargo_bin("wrongkey");
+            let mut command = std::process::Command::new(program);
+            let ended = command.args(arguments).current_dir(place.path("")).stdout(output).output().unwrap();
+            (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+        };
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (ended, complaint) = run(full.into());
+        assert_eq!(ended, Some(2), "{arguments:?}: {complaint}");
+        assert_eq!(complaint.matches("error: cannot write standard output: ").count(), 1, "{arguments:?}: {complaint}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(code), String::new()), "{arguments:?}");
+    }
+    assert!(!place.findings().is_empty(), "what was found is kept");
+    assert!(place.path("whole.json").exists(), "what can be written is written");
+}
+
 /// Starts a long run, interrupts it, and gives back what it printed.
 #[cfg(unix)]
 fn interrupted(place: &Place, signal: &str, arguments: &[&str], wait: u64) -> Ran {

@@ -116,6 +116,7 @@ fn what_no_token_causes_is_told_apart_with_the_lines_before() {
     for mishap in mishaps {
         let text = mishap.to_string();
         assert!(text.contains("(exit status: 5)") && text.contains("the lines before: "), "{text}");
+        assert_eq!(text.matches("it gave no answer").count(), 1, "{text}");
     }
 }
 
@@ -170,6 +171,26 @@ fn a_policy_that_it_cannot_take_is_a_fault_and_asked_once() {
     let fault = adapter.validator().configure(&policy).unwrap_err();
     assert!(fault.to_string().contains("it cannot be configured: no such option"), "{fault}");
     assert_eq!(adapter.validator().configure(&policy.reordered(3)).unwrap_err(), fault);
+}
+
+#[test]
+fn a_policy_at_which_it_hangs_or_dies_is_a_fault_that_is_told_once() {
+    let hello = r#"{"hello":{"protocol":1,"name":"n","version":"1","clock":"system","key_sources":["per-issuer"]}}"#;
+    for (end, words_of_fault) in [("exec sleep 1000", "did not answer within 1000 ms"), ("exit 6", "(exit status: 6)")]
+    {
+        let args = vec!["-c".to_owned(), format!("read l; echo '{hello}'; read l; {end}")];
+        let program = Program { args, patience: Duration::from_secs(1), ..Program::parse("sh").unwrap() };
+        let adapter = Adapter::start(program, None).unwrap();
+        let policy = policy("two-issuers", "api");
+        let mut validator = adapter.validator();
+        let fault = validator.configure(&policy).unwrap_err();
+        assert!(fault.to_string().contains(words_of_fault), "{fault}");
+        let told = validator.mishaps().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(matches!(&told[..], [one] if one.contains(words_of_fault) && one.contains("> configure ")), "{told:?}");
+        let mut again = adapter.validator();
+        assert_eq!(again.configure(&policy), Err(fault));
+        assert_eq!(again.mishaps(), []);
+    }
 }
 
 #[test]

@@ -142,9 +142,12 @@ impl Lane {
                 }
                 Err(trouble) => {
                     let hung = matches!(trouble.kind, Sort::Silent(_));
+                    let recent = self.recent_words();
                     let fault = self.end(fleet, &trouble);
-                    // The second time it is the policy's doing.
+                    // The second time it is the policy's doing. Whoever wanted only a twin from it passes over the answer, so it
+                    // is said here too.
                     if hung || first.is_some() {
+                        self.mishaps.push(with_recent(&fault, &recent));
                         return Err(fault);
                     }
                     first = Some(fault);
@@ -567,7 +570,11 @@ fn unanswered() -> Fault {
 
 fn with_recent(fault: &Fault, recent: &str) -> Fault {
     let log: Vec<&str> = fault.log().collect();
-    Fault::Broken(format!("{}; the lines before: {recent}", fault.bare())).with_log(&log.join("\n"))
+    let words = match fault.bare() {
+        Fault::Broken(words) => words.clone(),
+        other => other.to_string(),
+    };
+    Fault::Broken(format!("{words}; the lines before: {recent}")).with_log(&log.join("\n"))
 }
 
 /// The beginning of a line.
