@@ -245,7 +245,7 @@ impl<'c> Names<'c> {
         let folder = self.config.folder();
         let folder = entry.cwd.as_ref().map_or_else(|| folder.to_owned(), |cwd| folder.join(cwd));
         let Some(line) = &entry.setup else { return Ok(folder) };
-        match setup::run(line, &entry.env, &folder) {
+        match setup::run(line, &entry.env, &folder, setup::LONGEST) {
             Ok(()) => Ok(folder),
             Err(Failed::NotRun(why)) => Err(self.wrong(entry, &format!("`setup`: {why}"))),
             Err(Failed::Ended(why)) => Err(Error::NotReady {

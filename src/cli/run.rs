@@ -18,7 +18,7 @@ use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
 use crate::scenario::Scenario;
-use crate::validator::program::end_all;
+use crate::validator::program::{end_all, is_running_one};
 use crate::validator::recipe::recipes;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -298,8 +298,8 @@ fn share(end: Instant, of: usize) -> Instant {
 fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {
     let progress = Arc::clone(progress);
     let handler = move || {
-        // The second time nobody wants to wait.
-        if progress.stop.swap(true, Ordering::AcqRel) {
+        // The second time nobody wants to wait, and while something is set up there is nothing yet to keep.
+        if progress.stop.swap(true, Ordering::AcqRel) || is_running_one() {
             end_all();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }

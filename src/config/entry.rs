@@ -29,7 +29,7 @@ pub struct Entry {
     pub line: usize,
     /// What it is.
     pub kind: Kind,
-    /// A command that is run once before it is judged, split as a shell splits it and run without one.
+    /// A command that is run once before it is judged, split as a shell splits it and run without one; it has ten minutes.
     pub setup: Option<String>,
     /// What is added to the environment of its programs.
     pub env: BTreeMap<String, String>,

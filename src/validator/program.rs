@@ -2,13 +2,16 @@
 //!
 //! Each runs in a process group of its own, without a shell, so that what it starts ends with it.
 
+use crate::clock;
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter};
+use std::io::{PipeReader, PipeWriter, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +69,100 @@ impl Program {
     pub fn check(&self) -> Result<(), StartError> {
         Group::start(self, &self.args).map(drop)
     }
+
+    /// Runs it to its end, for so long at most, and keeps the end of what it prints: so many octets. Where it does not come out
+    /// well, all that it has started ends with it; else that may stay, as a server does that was set up.
+    ///
+    /// # Errors
+    /// Where it cannot be run.
+    pub fn run(&self, most: Duration, keep: usize) -> Result<Ran, StartError> {
+        let begun = clock::instant();
+        let _running = Running::new();
+        let no_pipe = |error: std::io::Error| self.not_run(error.to_string());
+        let (reader, writer) = std::io::pipe().map_err(no_pipe)?;
+        let errors = writer.try_clone().map_err(no_pipe)?;
+        let group = Group::launch(self, &self.args, |command| {
+            // Our ends of the pipe go with the command.
+            command.stdin(Stdio::null()).stdout(writer).stderr(errors);
+        })?;
+        let kept = Arc::new(Mutex::new(VecDeque::new()));
+        let all_read = keep_end(reader, &kept, keep);
+        let status = loop {
+            match group.ended() {
+                None if begun.elapsed() < most => std::thread::sleep(LOOK_AT_RUN),
+                status => break status,
+            }
+        };
+        if status.is_some_and(|status| status.success()) {
+            group.let_go();
+            return Ok(Ran { status, printed: Vec::new() });
+        }
+        drop(group);
+        // What has left the group may hold the pipe for ever.
+        let _ = all_read.recv_timeout(LAST_WORDS);
+        let printed = lock(&kept).iter().copied().collect();
+        Ok(Ran { status, printed })
+    }
+
+    fn not_run(&self, why: String) -> StartError {
+        StartError::NotRun { command: self.command.clone(), why }
+    }
+}
+
+/// How a program that was run to its end came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// How it ended; `None` where it had to be ended.
+    pub status: Option<ExitStatus>,
+    /// The end of what it printed, on either output; nothing where it came out well.
+    pub printed: Vec<u8>,
+}
+
+/// How often the end of a program that is run to its end is looked for.
+const LOOK_AT_RUN: Duration = Duration::from_millis(10);
+/// How long its last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How many programs are being run to their end.
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a program is being run to its end: what comes after has not begun.
+#[must_use]
+pub fn is_running_one() -> bool {
+    RUNS.load(Ordering::Acquire) > 0
+}
+
+struct Running;
+
+impl Running {
+    fn new() -> Self {
+        RUNS.fetch_add(1, Ordering::AcqRel);
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNS.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Reads all there is on a thread of its own, and keeps the end; says when that is over.
+fn keep_end(mut from: impl Read + Send + 'static, kept: &Arc<Mutex<VecDeque<u8>>>, most: usize) -> Receiver<()> {
+    let (over, all_read) = channel();
+    let kept = Arc::clone(kept);
+    // Without a thread nothing is read, and what would have been is missing.
+    let _ = std::thread::Builder::new().stack_size(1 << 18).spawn(move || {
+        let mut part = [0; 4_096];
+        while let Ok(length @ 1..) = from.read(&mut part) {
+            let mut kept = lock(&kept);
+            kept.extend(&part[..length]);
+            let surplus = kept.len().saturating_sub(most);
+            kept.drain(..surplus);
+        }
+        let _ = over.send(());
+    });
+    all_read
 }
 
 /// Why a program does not start, or is no adapter.
@@ -187,16 +284,30 @@ impl Group {
     /// # Errors
     /// Where there is no such program, or it may not be run.
     pub(super) fn start(program: &Program, args: &[impl AsRef<OsStr>]) -> Result<(Group, Pipes), StartError> {
-        let not_run = |why: String| StartError::NotRun { command: program.command.clone(), why };
-        if let Some(cwd) = program.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
-            return Err(not_run(format!("its working directory {} is no folder", cwd.display())));
-        }
-        let no_pipes = || not_run("its pipes cannot be had".to_owned());
+        let no_pipes = || program.not_run("its pipes cannot be had".to_owned());
         let (errors, errors_end) = std::io::pipe().map_err(|_| no_pipes())?;
         let its_errors = errors_end.try_clone().map_err(|_| no_pipes())?;
+        let group = Group::launch(program, args, |command| {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(its_errors);
+        })?;
+        let pipes = lock(&group.child).as_mut().map(|child| (child.stdin().take(), child.stdout().take()));
+        match pipes {
+            Some((Some(input), Some(output))) => Ok((group, Pipes { input, output, errors, errors_end })),
+            _ => Err(no_pipes()),
+        }
+    }
+
+    fn launch(
+        program: &Program,
+        args: &[impl AsRef<OsStr>],
+        connected: impl FnOnce(&mut Command),
+    ) -> Result<Group, StartError> {
+        if let Some(cwd) = program.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
+            return Err(program.not_run(format!("its working directory {} is no folder", cwd.display())));
+        }
         let mut wrapped = CommandWrap::with_new(&program.command, |command| {
             command.args(args).envs(&program.env);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(its_errors);
+            connected(command);
             if let Some(cwd) = &program.cwd {
                 command.current_dir(cwd);
             }
@@ -205,25 +316,31 @@ impl Group {
         wrapped.wrap(ProcessGroup::leader());
         let mut live = lock(&LIVE);
         if live.over {
-            return Err(not_run("the run is over".to_owned()));
+            return Err(program.not_run("the run is over".to_owned()));
         }
-        let mut child = wrapped.spawn().map_err(|error| {
-            not_run(match error.kind() {
+        let child = wrapped.spawn().map_err(|error| {
+            program.not_run(match error.kind() {
                 std::io::ErrorKind::NotFound => "there is no such program: give its path, or a name in PATH".to_owned(),
                 std::io::ErrorKind::PermissionDenied => "it is not executable: `chmod +x` makes it so".to_owned(),
                 _ => error.to_string(),
             })
         })?;
-        let pipes = (child.stdin().take(), child.stdout().take());
         let number = live.next;
         live.next += 1;
         let child: Child = Arc::new(Mutex::new(Some(child)));
         live.children.insert(number, Arc::clone(&child));
-        let group = Group { number, child };
-        match pipes {
-            (Some(input), Some(output)) => Ok((group, Pipes { input, output, errors, errors_end })),
-            _ => Err(no_pipes()),
-        }
+        Ok(Group { number, child })
+    }
+
+    /// How it ended, where it has done so itself.
+    fn ended(&self) -> Option<ExitStatus> {
+        lock(&self.child).as_mut()?.try_wait().ok().flatten()
+    }
+
+    /// Leaves what it has started to itself.
+    fn let_go(self) {
+        lock(&LIVE).children.remove(&self.number);
+        lock(&self.child).take();
     }
 
     /// Waits so long for its end, and ends it and all that it started. Says how it ended, where that was its own doing.

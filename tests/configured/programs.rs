@@ -101,6 +101,31 @@ fn a_program_that_a_set_up_leaves_behind_holds_nobody_up() {
     assert!(!place.path("late").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_set_up_and_the_run() {
+    use std::process::{Command, Stdio};
+    let place = place(&table("gate", "sound", "setup = \"sh -c 'sleep 1000 & echo $! > pid; wait'\""));
+    let mut run = Command::new(assert_cmd::cargo::cargo_bin("wrongkey"))
+        .current_dir(place.path(""))
+        .args(["test", "gate"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = || std::fs::read_to_string(place.path("pid")).unwrap_or_default();
+    while !pid().ends_with('\n') {
+        assert!(run.try_wait().unwrap().is_none(), "it ended too early");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let seen = Command::new("ps").args(["-o", "stat=", "-p", pid().trim()]).output().unwrap();
+    let state = String::from_utf8(seen.stdout).unwrap();
+    assert!(state.trim().is_empty() || state.trim().starts_with('Z'), "{state}");
+    assert!(!place.path("wrongkey-out").exists(), "nothing is written");
+}
+
 #[test]
 fn what_the_file_says_of_a_program_holds() {
     let place = place(&table("gate", "sound", "clock = 'system'"));
