@@ -19,6 +19,6 @@ mod wire;
 pub use documents::{Answer, Published, discovery};
 pub use export::{Export, export};
 #[cfg(feature = "remote")]
-pub use fetching::fetching;
+pub use fetching::{fetching, watching};
 #[cfg(feature = "remote")]
 pub use server::{Fetch, Issuers, Trouble};

@@ -38,6 +38,7 @@ const RUN: &str = "How it runs";
 const RESULT: &str = "What counts";
 const OUTPUT: &str = "What is written";
 const ENDPOINT: &str = "An HTTP endpoint as validator";
+const ISSUERS: &str = "Issuers at a fixed place";
 const PROCESS: &str = "A process as validator";
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +149,24 @@ pub(super) struct WorldArgs {
     /// Time of forging, in seconds since 1970 [default: the present]
     #[arg(long, value_name = "UNIX", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=253_402_300_799), help_heading = SELECTION)]
     pub(super) now: Option<i64>,
+    /// A URL below which every issuer of the one chosen world lives, as https://issuers.localhost:9443; they are served there
+    /// while the command runs, but for `forge`
+    #[arg(long, value_name = "URL", help_heading = ISSUERS)]
+    pub(super) issuer_base: Option<String>,
+}
+
+/// The issuers of the one world of a run, served at a fixed port while it lasts.
+#[derive(Clone, Debug, Args)]
+pub(super) struct IssuerArgs {
+    /// Serve the issuers at this loopback address [default: 127.0.0.1, at the port of --issuer-base]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "issuer_base", help_heading = ISSUERS)]
+    pub(super) issuer_listen: Option<SocketAddr>,
+    /// Speak HTTPS too, at the same port; with an https --issuer-base always
+    #[arg(long, requires = "issuer_base", help_heading = ISSUERS)]
+    pub(super) issuer_tls: bool,
+    /// Write the certificate of the issuers' authority there, as PEM; asks for HTTPS
+    #[arg(long, value_name = "FILE", requires = "issuer_base", help_heading = ISSUERS)]
+    pub(super) issuer_ca: Option<PathBuf>,
 }
 
 /// An HTTP endpoint: where it is, where the token stands in a request, and what the answers mean.
@@ -251,6 +270,8 @@ pub(super) struct RunArgs {
     pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
+    #[command(flatten)]
+    pub(super) issuers: IssuerArgs,
     /// A relying party; repeatable [default: all]; an endpoint is one
     #[arg(long = "party", value_name = "NAME", help_heading = SELECTION)]
     pub(super) parties: Vec<String>,
@@ -321,6 +342,8 @@ pub(super) struct ReproduceArgs {
     pub(super) trace: bool,
     #[command(flatten)]
     pub(super) world: WorldArgs,
+    #[command(flatten)]
+    pub(super) issuers: IssuerArgs,
     /// Longest wait for one answer [default: the configuration's, else 5s]
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(super) timeout: Option<Duration>,
@@ -342,6 +365,8 @@ pub(super) struct ShrinkArgs {
     pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) world: WorldArgs,
+    #[command(flatten)]
+    pub(super) issuers: IssuerArgs,
     /// Longest wait for one answer [default: the configuration's, else 5s]
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(super) timeout: Option<Duration>,

@@ -130,7 +130,7 @@ impl<'c> Names<'c> {
     }
 
     fn check_parties(&self, entry: &Entry, worlds: &[String]) -> Result<(), Error> {
-        let args = WorldArgs { worlds: worlds.to_vec(), world_seed: None, now: None };
+        let args = WorldArgs { worlds: worlds.to_vec(), world_seed: None, now: None, issuer_base: None };
         let worlds = super::validators::worlds(&args, None)?;
         let known: Vec<&str> =
             worlds.iter().flat_map(|world| &world.parties).map(|party| party.alias.as_str()).collect();

@@ -4,7 +4,7 @@ use super::args::{Format, HuntArgs, RunArgs, Source, TIMEOUT, TestArgs};
 use super::choice::select;
 use super::configured::{Names, configuration};
 use super::endpoint::{only_site, worlds_of};
-use super::fetch::{fetches, let_fetch, serve_to};
+use super::fetch::{fetches, let_fetch, serve_below, serve_to};
 use super::processes::{check_parties, conformance};
 use super::store::{Store, check_report, write};
 use super::stored::replays;
@@ -97,6 +97,7 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
         timeout: args.timeout.unwrap_or(TIMEOUT),
         max_findings: args.max_findings,
     };
+    let _served = serve_below(&args.world, &args.issuers, &mut subjects, &worlds, now)?;
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;
     }

@@ -13,6 +13,7 @@ use crate::world::{Address, Calendar, Naming, Publication, World};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,16 +28,13 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Exit, Error> {
     let base = naming.issuer_base.as_deref().and_then(Address::of);
     let world = one_world(&args.world, &naming)?;
     let calendar = Calendar::At(args.now.map_or_else(clock::now, NumericDate));
-    let tls = args.tls || args.ca.is_some() || base.as_ref().is_some_and(|base| base.scheme == "https");
-    let listen = args.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, base.as_ref().map_or(0, port))));
+    let wanted =
+        Wanted { prefix: "--", listen: args.listen, tls: args.tls, ca: args.ca.as_deref(), base: base.as_ref() };
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     ctrlc::set_handler(move || stopped.store(true, Ordering::Release))
         .map_err(|error| Error::Usage(format!("interrupts cannot be caught: {error}")))?;
-    let issuers = Issuers::start(listen, tls, Published::of(&world, &Publication::of(&world), calendar))?;
-    if let (Some(path), Some(ca)) = (&args.ca, issuers.ca()) {
-        write(path, ca)?;
-    }
+    let issuers = wanted.started(&world, calendar)?;
     let opening = opening(&world, &issuers, &naming);
     match args.format {
         Format::Json => print_line(&opening),
@@ -53,6 +51,31 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Interrupted)
+}
+
+/// How the issuers of a world are to be served at a fixed place.
+pub(super) struct Wanted<'a> {
+    /// What the names of the flags begin with.
+    pub(super) prefix: &'a str,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) tls: bool,
+    pub(super) ca: Option<&'a Path>,
+    pub(super) base: Option<&'a Address>,
+}
+
+impl Wanted<'_> {
+    /// A server at work for the world as it is at the start; its authority is written down where that is wanted.
+    pub(super) fn started(&self, world: &World, calendar: Calendar) -> Result<Issuers, Error> {
+        let tls = self.tls || self.ca.is_some() || self.base.is_some_and(|base| base.scheme == "https");
+        let usual = || SocketAddr::from((Ipv4Addr::LOCALHOST, self.base.map_or(0, port)));
+        let listen = self.listen.unwrap_or_else(usual);
+        let issuers = Issuers::start(listen, tls, Published::of(world, &Publication::of(world), calendar));
+        let issuers = issuers.map_err(|error| Error::Usage(format!("{}listen: {error}", self.prefix)))?;
+        if let (Some(path), Some(ca)) = (self.ca, issuers.ca()) {
+            write(path, ca)?;
+        }
+        Ok(issuers)
+    }
 }
 
 /// The port of a URL.

@@ -3,7 +3,7 @@
 use super::args::{ForgeArgs, ReproduceArgs, ShrinkArgs, TIMEOUT, WorldArgs};
 use super::configured::{Names, configuration};
 use super::endpoint::site_of;
-use super::fetch::{let_fetch, serve_to};
+use super::fetch::{let_fetch, serve_below, serve_to};
 use super::store::quoted;
 use super::stored::{Loaded, load};
 use super::validators::{all, time, worlds};
@@ -93,6 +93,8 @@ pub(super) fn reproduce(args: &ReproduceArgs) -> Result<Exit, Error> {
     subjects.extend(args.process.validators(args.timeout, args.trace)?);
     let now = time(&args.world, &subjects)?;
     serve_to(&mut subjects, &worlds, now);
+    let its: Vec<_> = worlds.iter().filter(|world| world.name == loaded.scenario.world).cloned().collect();
+    let _served = serve_below(&args.world, &args.issuers, &mut subjects, &its, now)?;
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;
     }
@@ -220,6 +222,8 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<Exit, Error> {
     }
     let now = time(&args.world, &subjects)?;
     serve_to(&mut subjects, &worlds, now);
+    let its: Vec<_> = worlds.iter().filter(|world| world.name == loaded.scenario.world).cloned().collect();
+    let _served = serve_below(&args.world, &args.issuers, &mut subjects, &its, now)?;
     let subject = &subjects[0];
     if let Some(ready) = &subject.ready {
         ready()?;

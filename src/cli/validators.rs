@@ -99,12 +99,13 @@ pub(super) fn time<'n>(args: &WorldArgs, subjects: impl IntoIterator<Item = &'n 
 /// The chosen worlds: all shipped ones unless some are named.
 pub(super) fn worlds(args: &WorldArgs, default_seed: Option<u64>) -> Result<Vec<Arc<World>>, Error> {
     let seed = args.world_seed.or(default_seed).unwrap_or(DEFAULT_SEED);
+    let naming = naming(Some(seed), args.issuer_base.as_deref())?;
     if args.worlds.is_empty() {
-        return Ok(World::shipped_names().filter_map(|name| World::shipped(name, seed)).collect());
+        return Ok(World::shipped_names().filter_map(|name| World::shipped_named(name, &naming)).collect());
     }
     let mut worlds: Vec<Arc<World>> = Vec::new();
     for name in &args.worlds {
-        let world = one_world(name, &Naming::by(seed))?;
+        let world = one_world(name, &naming)?;
         if worlds.iter().any(|known| known.name == world.name) {
             return Err(Error::Usage(format!("--world: two worlds are named `{}`", world.name)));
         }

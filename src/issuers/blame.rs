@@ -30,10 +30,14 @@ impl Suspect {
         Suspect { mark: mark_of(token.as_bytes()), parts }
     }
 
-    /// Whether the fetch was of an address that was given out for this token, or of the very URL that it names.
+    /// Whether the fetch was of an address that was given out for this token, or of the very URL or issuer that it names.
     pub(super) fn names_place(&self, fetch: &Fetch) -> bool {
-        let place = format!("{}{}", host_of(&fetch.host), fetch.path).to_ascii_lowercase();
-        fetch.path.contains(&self.mark) || self.parts.iter().any(|part| part.contains(&place))
+        // With the port and without it: below one base every issuer has the same host.
+        let places = [host_of(&fetch.host), fetch.host.clone()].map(|host| format!("{host}{}", fetch.path));
+        let names = |text: &str| !text.is_empty() && self.parts.iter().any(|part| part.contains(text));
+        let place = places.iter().any(|place| names(&place.to_ascii_lowercase()));
+        let issuer = fetch.issuer.as_ref().is_some_and(|issuer| names(&issuer.to_ascii_lowercase()));
+        place || issuer || fetch.path.contains(&self.mark)
     }
 
     /// Whether the token names the host.

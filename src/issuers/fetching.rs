@@ -35,7 +35,18 @@ const UNAVAILABLE: u16 = 503;
 pub fn fetching(maker: Maker, worlds: &[Arc<World>], calendar: Calendar) -> Maker {
     let worlds: Arc<[Arc<World>]> = worlds.into();
     Arc::new(move || {
-        Box::new(Fetching { inner: maker(), worlds: Arc::clone(&worlds), calendar, server: None, told: None })
+        let worlds = Arc::clone(&worlds);
+        Box::new(Fetching { inner: maker(), worlds, calendar, server: None, fixed: false, told: None })
+    })
+}
+
+/// Makes the same validators, which have been told where to fetch from: this server, which shows the same to all of them.
+#[must_use]
+pub fn watching(maker: Maker, server: Arc<Issuers>) -> Maker {
+    Arc::new(move || {
+        let (worlds, server) = (Arc::from([]), Some(Arc::clone(&server)));
+        let calendar = Calendar::At(NumericDate(0));
+        Box::new(Fetching { inner: maker(), worlds, calendar, server, fixed: true, told: None })
     })
 }
 
@@ -49,6 +60,8 @@ struct Fetching {
     worlds: Arc<[Arc<World>]>,
     calendar: Calendar,
     server: Option<Arc<Issuers>>,
+    /// Whether the server shows the same to everybody: what it shows is not changed.
+    fixed: bool,
     told: Option<Told>,
 }
 
@@ -106,7 +119,9 @@ impl Fetching {
     fn show(&self, in_hand: &[u8]) -> u64 {
         match (&self.server, &self.told) {
             (Some(server), Some(told)) => {
-                server.show_all(Arc::clone(&told.published), told.troubles(in_hand));
+                if !self.fixed {
+                    server.show_all(Arc::clone(&told.published), told.troubles(in_hand));
+                }
                 server.fetches()
             }
             _ => 0,
@@ -186,6 +201,17 @@ impl Validator for Fetching {
     }
 
     fn configure(&mut self, policy: &TrustPolicy) -> Result<Configured, Fault> {
+        if self.fixed {
+            self.told = Some(Told {
+                handed: policy.clone(),
+                keys: Vec::new(),
+                published: Arc::default(),
+                earlier: BTreeSet::new(),
+                disturbed: BTreeMap::new(),
+                elsewhere: String::new(),
+            });
+            return self.inner.configure(policy);
+        }
         if policy.key_source != KeySource::Fetched {
             return self.inner.configure(policy);
         }

@@ -108,7 +108,7 @@ impl Issuers {
     pub fn start(listen: SocketAddr, tls: bool, published: impl Into<Arc<Published>>) -> Result<Issuers, Error> {
         if !listen.ip().is_loopback() {
             let problem = "is not a loopback address: issuers are served to this machine only, at 127.0.0.1 or [::1]";
-            return Err(Error::Usage(format!("--listen: {listen} {problem}")));
+            return Err(Error::Usage(format!("{listen} {problem}")));
         }
         let authority = if tls { Some(Arc::new(Authority::new()?)) } else { None };
         let acceptor = authority.as_ref().map(Authority::server).transpose()?;
@@ -118,7 +118,7 @@ impl Issuers {
                 io::ErrorKind::PermissionDenied => "the port may not be used: name one above 1023".to_owned(),
                 _ => error.to_string(),
             };
-            Error::Usage(format!("--listen: {listen}: {why}"))
+            Error::Usage(format!("{listen}: {why}"))
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| cannot(&error))?;
