@@ -323,12 +323,14 @@ impl Lane {
         };
         let first = self.next_id;
         let (mut sent, mut done) = (0, 0);
-        let trouble = 'whole: loop {
-            // Not one for one: many that go together cost little more than one.
-            if sent < batch.len() && sent - done <= window / 2 {
+        let (mut heard, mut at) = (Vec::new(), 0);
+        let half = window / 2;
+        let trouble = loop {
+            // In two portions, and the next as soon as one is answered: while we read the answers to one, it works on the other.
+            while sent < batch.len() && sent - done <= half {
                 let mut lines = Vec::new();
-                while sent < batch.len() && sent - done < window && lines.len() < MAX_BATCH {
-                    let index = batch[sent];
+                let portion = batch[sent..].iter().take(window - half);
+                for &index in portion {
                     let (token, now) = &asked.tokens[index];
                     let at = lines.len();
                     wire::validate(&mut lines, self.next_id, token, *now);
@@ -336,37 +338,43 @@ impl Lane {
                     asked.ids.insert(self.next_id, index);
                     self.next_id += 1;
                     sent += 1;
+                    if lines.len() >= MAX_BATCH {
+                        break;
+                    }
                 }
                 process.say(lines);
             }
-            if done == batch.len() {
-                break None;
-            }
-            let lines = match process.hear(fleet.program().timeout) {
-                Heard::Lines(lines) => lines,
-                other => break Some(Trouble::of(&other, fleet.program().timeout)),
-            };
-            for line in lines.split_inclusive(|&octet| octet == b'\n') {
-                note(&mut self.recent, b'<', line);
-                let Some(answer) = wire::read_answer(line, false) else {
-                    break 'whole Some(Trouble::said(format!("it printed what is no answer: {}", shown(line))));
-                };
-                let index = match asked.ids.get(&answer.id) {
-                    Some(&index) if answer.id >= first && asked.answers[index].is_none() => index,
-                    known => break 'whole Some(Trouble::twice(answer.id, known.copied(), line)),
-                };
-                let Says::Verdict(verdict) = answer.says else {
-                    let about = Some(index);
-                    let what = format!("it answered with what is no verdict: {}", shown(line));
-                    break 'whole Some(Trouble { about, ..Trouble::said(what) });
-                };
-                if process.gives_away_in(line) {
-                    asked.leaking.insert(index);
+            if at == heard.len() {
+                if done == batch.len() {
+                    break None;
                 }
-                asked.answers[index] = Some(Ok(verdict));
-                self.failures = 0;
-                done += 1;
+                match process.hear(fleet.program().timeout) {
+                    Heard::Lines(lines) => (heard, at) = (lines, 0),
+                    other => break Some(Trouble::of(&other, fleet.program().timeout)),
+                }
             }
+            let end = memchr::memchr(b'\n', &heard[at..]).map_or(heard.len(), |end| at + end + 1);
+            let line = &heard[at..end];
+            at = end;
+            note(&mut self.recent, b'<', line);
+            let Some(answer) = wire::read_answer(line, false) else {
+                break Some(Trouble::said(format!("it printed what is no answer: {}", shown(line))));
+            };
+            let index = match asked.ids.get(&answer.id) {
+                Some(&index) if answer.id >= first && asked.answers[index].is_none() => index,
+                known => break Some(Trouble::twice(answer.id, known.copied(), line)),
+            };
+            let Says::Verdict(verdict) = answer.says else {
+                let about = Some(index);
+                let what = format!("it answered with what is no verdict: {}", shown(line));
+                break Some(Trouble { about, ..Trouble::said(what) });
+            };
+            if process.gives_away_in(line) {
+                asked.leaking.insert(index);
+            }
+            asked.answers[index] = Some(Ok(verdict));
+            self.failures = 0;
+            done += 1;
         };
         let trouble = trouble.or_else(|| self.unasked(asked).err());
         match trouble {
