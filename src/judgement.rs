@@ -117,7 +117,8 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
         judgement.inconclusive.push(closed_badly(site, why));
     }
     if !outcome.interrupted && !outcome.broken_off && tally.baseline_held() && shows_nothing(outcome) {
-        let reasons = tally.classes.values().flat_map(|counts| counts.skipped.keys().map(String::as_str));
+        let of_classes = tally.classes.iter().filter(|(name, _)| generate::class(name).is_some());
+        let reasons = of_classes.flat_map(|(_, counts)| counts.skipped.keys().map(String::as_str));
         let reasons: BTreeSet<&str> = reasons.collect();
         let reasons =
             if reasons.is_empty() { vec!["no chosen world has room for it"] } else { Vec::from_iter(reasons) };
