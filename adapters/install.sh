@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the adapters of these languages need, by the languages' own clients or as packages of Debian: install.sh
-# [LANGUAGE…], all of them without one. Quick when nothing is to do. Where a tool is missing it says so, goes on with the next
-# language and ends with exit 1; with CI=true it ends at once.
+# [LANGUAGE…], all of them without one; `install.sh --list` names them. Quick when nothing is to do. Where a tool is missing it
+# says so, goes on with the next language and ends with exit 1; with CI=true it ends at once.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -64,6 +64,10 @@ needs() {
 
 languages=(python node go java ruby perl rust)
 skipped=0
+if [[ ${1:-} == --list ]]; then
+    printf '%s\n' "${languages[@]}"
+    exit
+fi
 for language in "${@:-${languages[@]}}"; do
     case " ${languages[*]} " in
         *" $language "*) "$language" ;;

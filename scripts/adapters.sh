@@ -46,7 +46,7 @@ mkdir -p "$out"
 rm -f "$out"/*.held
 
 languages=("$@")
-(($#)) || languages=(python node go java ruby perl rust)
+(($#)) || mapfile -t languages < <(adapters/install.sh --list)
 listed=$("$program" list validators --config "$config" | grep -F "  $config:")
 names=()
 for language in "${languages[@]}"; do

@@ -206,6 +206,30 @@ fn every_command_of_the_readme_runs() {
 }
 
 #[test]
+fn every_adapter_is_listed_sound_and_pooled_and_its_language_can_be_installed() {
+    let config: toml::Table = toml::from_str(&document("adapters/adapters.toml")).unwrap();
+    let installs = document("adapters/install.sh");
+    let languages = installs.lines().find_map(|line| line.strip_prefix("languages=(")?.strip_suffix(')')).unwrap();
+    let mut left: BTreeSet<&str> = languages.split(' ').collect();
+    let validators = config["validators"].as_table().unwrap();
+    let text = |name: &str, member: &str| validators[name][member].as_str().unwrap();
+    for name in validators.keys().filter(|name| !name.ends_with("-pooled")) {
+        let pooled = format!("{name}-pooled");
+        assert_eq!(text(&pooled, "exec"), format!("{} --pooled", text(name, "exec")), "{name}");
+        assert_eq!(text(&pooled, "setup"), text(name, "setup"), "{name}");
+        let language = text(name, "setup").strip_prefix("./install.sh ").unwrap();
+        assert!(languages.split(' ').any(|known| known == language), "{name}: {language}");
+        // By this `scripts/adapters.sh` knows whose it is.
+        assert!(text(name, "exec").contains(&format!("{language}/")), "{name}");
+        left.remove(language);
+    }
+    assert!(left.is_empty(), "no adapter is in {left:?}");
+    assert!(
+        validators.keys().filter_map(|name| name.strip_suffix("-pooled")).all(|name| validators.contains_key(name))
+    );
+}
+
+#[test]
 fn every_output_in_the_readme_is_real() {
     let folder = checkout();
     let readme = document("README.md");
