@@ -7,6 +7,7 @@ mod client;
 mod policy;
 mod request;
 mod settings;
+mod surplus;
 mod wire;
 
 pub use super::endpoint::Settings;
@@ -14,7 +15,7 @@ pub use settings::BadSetting;
 
 use super::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::jose::{NumericDate, Token};
-use crate::policy::TrustPolicy;
+use crate::policy::{Replay, TrustPolicy};
 use client::{Client, Failure};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +55,7 @@ impl Endpoint {
     /// # Errors
     /// Where a setting cannot be understood, or two contradict each other.
     pub fn new(settings: Settings, own: TrustPolicy) -> Result<Self, BadSetting> {
-        let client = Arc::new(Client::new(&settings)?);
+        let client = Arc::new(Client::new(&settings, own.replay == Some(Replay::Refuse))?);
         let algorithms = settings.checked_algorithms(&own)?;
         Ok(Endpoint { settings, client, algorithms, own, mishaps: Mutex::default() })
     }
@@ -145,9 +146,24 @@ impl Validator for Http {
             return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
         }
         let endpoint = &*self.endpoint;
-        let answers = endpoint.client.ask_all(&tokens.iter().map(|(token, _)| token.clone()).collect());
+        let client = &endpoint.client;
+        let lent = tokens.iter().map(|(token, _)| token.clone()).collect();
+        let kept = client.keeps_connections();
+        let mut answers = client.ask_all(&lent);
+        if kept && !client.keeps_connections() {
+            // Each of these may be the answer to another.
+            answers = client.ask_all(&lent);
+        }
         let answers = answers.into_iter().zip(tokens).map(|(answer, (token, _))| match answer {
-            // Whoever was on the way when another token brought the server down is innocent: alone the guilty one does it again.
+            // Whoever was on the way when another token brought the server down is innocent, and may have been seen.
+            Err(failure) if failure.may_be_anothers() && client.refuses_replay() => {
+                let fault = failure.into_fault();
+                let why =
+                    format!("{fault}, with others on the way; what it has seen it refuses, so it is not asked again");
+                endpoint.note(fault);
+                Err(Fault::Unjudged(why))
+            }
+            // Alone the guilty one does it again.
             Err(failure) if failure.may_be_anothers() => {
                 let again = endpoint.ask(token);
                 if again.is_ok() {
@@ -165,6 +181,8 @@ impl Validator for Http {
     }
 
     fn mishaps(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut *self.endpoint.mishaps.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut mishaps = std::mem::take(&mut *self.endpoint.mishaps.lock().unwrap_or_else(PoisonError::into_inner));
+        mishaps.extend(self.endpoint.client.surplus());
+        mishaps
     }
 }

@@ -10,6 +10,7 @@ mod support;
 mod answers;
 mod campaigns;
 mod command;
+mod connections;
 mod issuers;
 mod server;
 mod tls;

@@ -40,6 +40,10 @@ pub(crate) enum Reply {
     Raw(Vec<u8>),
     /// Nothing at all, until the server ends.
     Nothing,
+    /// An answer with this status, and these octets behind it that nobody asked for.
+    More(u16, Vec<u8>),
+    /// The same, some milliseconds later.
+    Later(u16, Vec<u8>),
     /// A body without an end.
     Endless(u16),
 }
@@ -157,6 +161,18 @@ fn serve(
             Reply::Raw(octets) => {
                 stream.write_all(&octets)?;
                 return stream.flush();
+            }
+            Reply::More(status, more) => {
+                let head = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(&[head.as_bytes(), &more].concat())?;
+                stream.flush()?;
+            }
+            Reply::Later(status, more) => {
+                write!(stream, "HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n")?;
+                stream.flush()?;
+                std::thread::sleep(Duration::from_millis(5));
+                stream.write_all(&more)?;
+                stream.flush()?;
             }
             Reply::Nothing => {
                 while !over.load(Ordering::Acquire) {

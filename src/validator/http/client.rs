@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, sleep_until, timeout};
 
 /// Most octets that are read of one answer's body.
@@ -26,6 +26,9 @@ const SILENT: usize = 4;
 const MUTE: usize = 64;
 /// The same for answers that mean neither yes nor no: more than any two honest tokens lie apart.
 const UNCLEAR: usize = 600;
+/// What is said of a server that sends more than it was asked for.
+const SURPLUS: &str = "behind an answer it sent octets that nobody asked for, which could be taken for the next token's answer: \
+    from then on each token had a connection of its own";
 /// Slower than this, tokens that are forged together would no longer be of the present when the last is shown.
 const SLOW: Duration = Duration::from_millis(20);
 /// Between two attempts to reach it.
@@ -48,6 +51,8 @@ pub(super) struct Client {
     silent: AtomicUsize,
     unclear: AtomicUsize,
     gone: OnceLock<String>,
+    /// Whether its policy has it refuse a token that it has seen before: then none is shown twice.
+    refuses_replay: bool,
 }
 
 /// Why a token has no verdict.
@@ -92,7 +97,7 @@ impl Answer {
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Result<Self, BadSetting> {
+    pub(super) fn new(settings: &Settings, refuses_replay: bool) -> Result<Self, BadSetting> {
         let (accept, reject) = settings.statuses()?;
         let form = Form::new(settings)?;
         Ok(Client {
@@ -109,6 +114,7 @@ impl Client {
             silent: AtomicUsize::new(0),
             unclear: AtomicUsize::new(0),
             gone: OnceLock::new(),
+            refuses_replay,
         })
     }
 
@@ -146,12 +152,28 @@ impl Client {
         }
     }
 
+    /// Whether connections are kept from one token to the next. Where a token might be shown twice because its connection was
+    /// closed, or be given the answer to another, each has its own.
+    pub(super) fn keeps_connections(&self) -> bool {
+        !self.refuses_replay && !self.place.surplus.is_seen()
+    }
+
+    pub(super) fn refuses_replay(&self) -> bool {
+        self.refuses_replay
+    }
+
+    /// That it has sent what nobody asked for, where that is so: said once.
+    pub(super) fn surplus(&self) -> Option<Fault> {
+        self.place.surplus.to_say().then(|| Fault::Broken(SURPLUS.to_owned()))
+    }
+
     /// What it says to a token.
     pub(super) fn ask(&self, token: &Token) -> Result<Verdict, Failure> {
         let mut lane = self.lane().map_err(no_lane)?;
-        let mut connection = lane.kept.pop();
+        let mut connection = lane.alone.take();
         let answer = lane.run(self.verdict(token, &mut connection));
-        self.give_back(lane, [connection]);
+        lane.alone = connection;
+        self.give_back(lane, []);
         answer
     }
 
@@ -253,7 +275,8 @@ impl Client {
     /// Sends the token until there is an answer, or it is clear that there is none.
     async fn answer(&self, token: &Token, connection: &mut Option<Connection>) -> Result<Answer, Fault> {
         let begun = clock::instant();
-        let mut once_more = true;
+        // Where a token may not be shown twice it has a connection of its own, which nobody has a reason to close.
+        let mut once_more = !self.refuses_replay;
         loop {
             self.wait().await;
             let lost = match timeout(self.timeout, self.once(Some(token.as_bytes()), connection)).await {
@@ -293,11 +316,16 @@ impl Client {
     async fn once(&self, token: Option<&[u8]>, connection: &mut Option<Connection>) -> Result<Answer, Lost> {
         let request = self.form.with(token);
         let request = request.map_err(|why| Lost::Otherwise(format!("the request cannot be made: {why}")))?;
-        let mut usable = match connection.take() {
-            Some(kept) if !kept.is_closed() => kept,
-            _ => self.place.connect().await?,
+        let kept = connection.take();
+        if kept.is_some() {
+            // What has come over it meanwhile is heard before anything is sent.
+            yield_now().await;
+        }
+        let mut usable = match kept.filter(|kept| self.keeps_connections() && !kept.is_closed()) {
+            Some(kept) => kept,
+            None => self.place.connect().await?,
         };
-        let response = usable.send_request(self.place.addressed(request)).await?;
+        let response = usable.send(self.place.addressed(request)).await?;
         let status = response.status();
         let challenge = response.headers().get(WWW_AUTHENTICATE);
         let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -344,21 +372,24 @@ fn no_lane(why: String) -> Failure {
 struct Lane {
     runtime: Runtime,
     kept: Vec<Connection>,
+    /// The connection of tokens that are asked while nothing else is.
+    alone: Option<Connection>,
 }
 
 impl Lane {
     fn new() -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(Lane { runtime: runtime.map_err(|error| format!("nothing can be sent: {error}"))?, kept: Vec::new() })
+        let runtime = runtime.map_err(|error| format!("nothing can be sent: {error}"))?;
+        Ok(Lane { runtime, kept: Vec::new(), alone: None })
     }
 
     /// Nothing happens to a connection outside of this, so what arrived meanwhile is seen first: a server may have closed it, or
     /// may have said so in an answer to nobody. What is dropped is closed before this ends.
     fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(async {
-            tokio::task::yield_now().await;
+            yield_now().await;
             let result = work.await;
-            tokio::task::yield_now().await;
+            yield_now().await;
             result
         })
     }

@@ -2,11 +2,13 @@
 
 use super::request::takes_body;
 use super::settings::BadSetting;
+use super::surplus::{Last, Surplus, Watched};
 use crate::validator::endpoint::Settings;
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderValue, USER_AGENT};
-use axum::http::{Request, Uri};
+use axum::http::{Request, Response, Uri};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,7 +22,26 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// A connection, over which requests go one after the other.
-pub(super) type Connection = SendRequest<Full<Bytes>>;
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    last: Last,
+    surplus: Surplus,
+}
+
+impl Connection {
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Lost> {
+        Ok(self.sender.send_request(request).await.inspect_err(|error| {
+            if error.is_canceled() {
+                self.surplus.look_at(error, &self.last);
+            }
+        })?)
+    }
+}
 
 /// Why a request has no answer, in words.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +96,8 @@ pub(super) struct Place {
     authority: HeaderValue,
     /// What makes it safe, and the name that its certificate must have.
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// What came over any connection to it that nobody asked for.
+    pub(super) surplus: Surplus,
 }
 
 impl Place {
@@ -96,6 +119,7 @@ impl Place {
             address: format!("{}:{port}", authority.host()),
             authority: HeaderValue::from_str(authority.as_str()).map_err(|error| wrong(error.to_string()))?,
             tls,
+            surplus: Surplus::default(),
         })
     }
 
@@ -124,20 +148,27 @@ impl Place {
         let stream = TcpStream::connect(&found[..]).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
-            None => over(stream).await,
+            None => self.over(stream).await,
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));
-                over(connector.connect(name.clone(), stream).await?).await
+                self.over(connector.connect(name.clone(), stream).await?).await
             }
         }
     }
-}
 
-async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Connection, Lost> {
-    let (connection, driver) = handshake(TokioIo::new(stream)).await?;
-    // How it ends is seen by whoever waits for an answer.
-    tokio::spawn(async move { drop(driver.await) });
-    Ok(connection)
+    async fn over(&self, inner: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Connection, Lost> {
+        let last = Last::default();
+        let (sender, driver) = handshake(TokioIo::new(Watched { inner, last: last.clone() })).await?;
+        let connection = Connection { sender, last: last.clone(), surplus: self.surplus.clone() };
+        let surplus = self.surplus.clone();
+        // How it ends while somebody waits for an answer is seen by whoever waits.
+        tokio::spawn(async move {
+            if let Err(end) = driver.await {
+                surplus.look_at(&end, &last);
+            }
+        });
+        Ok(connection)
+    }
 }
 
 fn certificates(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, BadSetting> {
