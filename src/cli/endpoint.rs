@@ -2,7 +2,7 @@
 
 use super::args::{EndpointArgs, TIMEOUT, WorldArgs};
 use super::store::quoted;
-use super::validators::{Named, worlds};
+use super::validators::{Named, length, worlds};
 use crate::campaign::Selection;
 use crate::error::Error;
 use crate::jose::NumericDate;
@@ -89,6 +89,9 @@ impl EndpointArgs {
     fn flags(&self) -> String {
         let ca = self.ca.as_ref().map(|path| path.display().to_string());
         let algorithms = (!self.algorithms.is_empty()).then(|| self.algorithms.join(","));
+        let leeway = self.leeway.map(length);
+        let wait_for = self.wait_for.map(length);
+        let connections = self.connections.map(|connections| connections.to_string());
         let single = [
             ("url", &self.url),
             ("json", &self.json),
@@ -97,6 +100,10 @@ impl EndpointArgs {
             ("reject-status", &self.reject_status),
             ("ca", &ca),
             ("algorithms", &algorithms),
+            ("leeway", &leeway),
+            ("rate", &self.rate),
+            ("wait-for", &wait_for),
+            ("connections", &connections),
         ];
         let repeated = [
             ("header", &self.headers),

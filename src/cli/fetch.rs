@@ -60,8 +60,7 @@ pub(super) fn serve_below(
         if subject.sort == "endpoint" {
             subject.maker = watching(Arc::clone(&subject.maker), Arc::clone(&server));
         }
-        let name = subject.again.take().unwrap_or_else(|| subject.name.clone());
-        subject.again = Some(format!("{name} {flags}"));
+        subject.again_with(&flags);
     }
     Ok(Some(server))
 }

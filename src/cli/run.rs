@@ -8,7 +8,7 @@ use super::fetch::{fetches, let_fetch, serve_below, serve_to};
 use super::processes::{check_parties, conformance};
 use super::store::{Store, check_report, write};
 use super::stored::replays;
-use super::validators::{Named, built_in, time};
+use super::validators::{Named, built_in, length, time};
 use crate::campaign::{self, Limits, Outcome, Phase, Plan, Progress, Selection, Stream};
 use crate::clock;
 use crate::error::Error;
@@ -97,6 +97,10 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
         timeout: args.timeout.unwrap_or(TIMEOUT),
         max_findings: args.max_findings,
     };
+    if let Some(timeout) = args.timeout {
+        let flags = format!("--timeout {}", length(timeout));
+        subjects.iter_mut().for_each(|subject| subject.again_with(&flags));
+    }
     let _served = serve_below(&args.world, &args.issuers, &mut subjects, &worlds, now)?;
     for ready in subjects.iter().filter_map(|subject| subject.ready.as_ref()) {
         ready()?;

@@ -13,6 +13,7 @@ use crate::validator::{Clock, Maker, reference};
 use crate::world::{Address, DEFAULT_SEED, Naming, World};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A validator that can be named.
 pub(super) struct Named {
@@ -27,6 +28,22 @@ pub(super) struct Named {
     pub(super) again: Option<String>,
     /// Its adapter, which has to speak the protocol before what its validator answers counts.
     pub(super) adapter: Option<Adapter>,
+}
+
+impl Named {
+    /// Says with these flags besides who it is, so that what is seen again is seen under the same conditions.
+    pub(super) fn again_with(&mut self, flags: &str) {
+        let name = self.again.take().unwrap_or_else(|| self.name.clone());
+        self.again = Some(format!("{name} {flags}"));
+    }
+}
+
+/// A length of time as a flag takes it.
+pub(super) fn length(length: Duration) -> String {
+    match length.subsec_millis() {
+        0 => format!("{}s", length.as_secs()),
+        _ => format!("{}ms", length.as_millis()),
+    }
 }
 
 /// Makes sure that a validator can be judged.

@@ -89,13 +89,14 @@ fn what_is_no_adapter_is_inconclusive_and_nothing_is_written() {
 #[test]
 fn a_finding_says_how_it_is_seen_again() {
     let exec = line("flawed-type-ignored");
-    let ran = run(&["test", "--exec", &exec, "--world", "two-issuers", "--only", "TY-01"]);
+    let ran = run(&["test", "--exec", &exec, "--world", "two-issuers", "--only", "TY-01", "--timeout", "21s"]);
     ends(&ran, 1);
     let folder = ran.place.path().join("wrongkey-out/findings");
     let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     let finding: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let command = finding["reproduce"].as_str().unwrap().to_owned();
     let words = shell_words::split(&command).unwrap();
+    assert!(words.windows(2).any(|words| words == ["--timeout", "21s"]), "{command}");
     let mut again = Command::cargo_bin("wrongkey").unwrap();
     let again = again.current_dir(ran.place.path()).args(&words[1..]).arg("--trace").output().unwrap();
     assert_eq!(again.status.code(), Some(1), "{command}");
