@@ -74,15 +74,11 @@ function termsOf(policy, knownAlgorithms, pooled) {
   if (policy.cloud_instance !== undefined && !pooled) throw new Skip('no setting for the cloud of a key')
 
   const tenants = new Map()
-  const lacking = new Map() // issuer name: algorithms that it may use and the library does not have
   let realms = policy.issuers.map(issuer => {
     if (issuer.signer !== undefined) throw new Skip('no setting for the header member signer')
     const algorithms = narrowed(policy.algorithms, issuer.algorithms)
-    const issuers = names(policy, issuer, tenants)
-    const missing = (algorithms ?? []).filter(name => !knownAlgorithms.includes(name))
-    for (const name of issuers) lacking.set(name, missing)
     return {
-      issuers,
+      issuers: names(policy, issuer, tenants),
       keys: [...(issuer.jwks?.keys ?? []), ...(issuer.secrets?.keys ?? [])],
       algorithms: knownAlgorithms.filter(name => !algorithms || algorithms.includes(name)),
       audiences: narrowed(policy.audiences, issuer.audiences),
@@ -93,7 +89,6 @@ function termsOf(policy, knownAlgorithms, pooled) {
   return new Terms({
     realms,
     tenants,
-    lacking,
     required: policy.required_claims ?? [],
     leeway: policy.leeway ?? 0,
     tokenTypes: policy.token_types,
@@ -122,17 +117,6 @@ function pool(realms, converged) {
     algorithms: union(realms.map(realm => realm.algorithms)),
     audiences: audiences.includes(null) ? null : union(audiences),
     subjects: realms[0]?.subjects ?? null,
-  }
-}
-
-// The token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then.
-function beyond(terms, token) {
-  try {
-    const read = part => JSON.parse(Buffer.from(part, 'base64url'))
-    const [header, claims] = token.split('.').slice(0, 2).map(read)
-    return terms.lacking.get(claims.iss)?.includes(header.alg) ? header.alg : null
-  } catch {
-    return null
   }
 }
 
@@ -180,8 +164,6 @@ export function serve({ name, version, algorithms, settle, clock = 'system' }) {
         return { id, accept: terms.identity(verified.claims) }
       } catch (error) {
         // Whatever escapes a library ends as a refused request in a service.
-        const missing = terms && beyond(terms, token)
-        if (missing) return { id, skip: `the library has no ${missing}` }
         return { id, reject: String(error).slice(0, 300) }
       }
     },

@@ -51,7 +51,6 @@ class Terms:
     leeway: int
     token_types: list | None
     tenants: dict  # issuer name: (claim, tenant), where the name came from a template
-    lacking: dict  # issuer name: algorithms that it may use and the library does not have
 
     def realm_of(self, issuer):
         """The realm of the issuer that the library's unverified view of the token shows.
@@ -129,7 +128,7 @@ def _terms(policy, known_algorithms, pooled):
     if "cloud_instance" in policy and not pooled:
         raise Skip("no setting for the cloud of a key")
 
-    realms, tenants, lacking = [], {}, {}
+    realms, tenants = [], {}
     literal = {issuer["issuer"] for issuer in policy["issuers"]}
     for issuer in policy["issuers"]:
         if "signer" in issuer:
@@ -142,7 +141,6 @@ def _terms(policy, known_algorithms, pooled):
             names = [one for one in by_name if one not in literal]
             tenants.update({one: (issuer.get("tenant_claim", "tid"), by_name[one]) for one in names})
         algorithms = _narrowed(policy.get("algorithms"), issuer.get("algorithms"))
-        lacking.update((one, [alg for alg in algorithms or () if alg not in known_algorithms]) for one in names)
         realm = Realm(
             issuers=names,
             keys=[key for part in ("jwks", "secrets") for key in issuer.get(part, {"keys": []})["keys"]],
@@ -159,7 +157,6 @@ def _terms(policy, known_algorithms, pooled):
         leeway=policy.get("leeway", 0),
         token_types=policy.get("token_types"),
         tenants=tenants,
-        lacking=lacking,
     )
 
 
@@ -176,16 +173,6 @@ def _pool(realms, converged):
         audiences=None if None in audiences else union(audiences),
         subjects=realms[0].subjects if realms else None,
     )
-
-
-def _beyond(terms, token):
-    """The token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then."""
-    try:
-        read = lambda part: json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        header, claims = map(read, token.split(".")[:2])
-        return header["alg"] if header["alg"] in terms.lacking[claims["iss"]] else None
-    except Exception:
-        return None
 
 
 def serve(name, version, algorithms, settle, clock="system"):
@@ -228,8 +215,6 @@ def serve(name, version, algorithms, settle, clock="system"):
             terms.own_checks(header, claims, realm)
             return {"id": request["id"], "accept": terms.identity(claims)}
         except Exception as error:  # whatever escapes a library ends as a refused request in a service
-            if missing := _beyond(state.get("terms"), token):
-                return {"id": request["id"], "skip": f"the library has no {missing}"}
             return {"id": request["id"], "reject": f"{type(error).__name__}: {error}"[:300]}
 
     answers = {"hello": hello, "configure": configure, "validate": validate}

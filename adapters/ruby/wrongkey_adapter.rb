@@ -16,9 +16,8 @@ class Refused < StandardError; end
 Realm = Struct.new(:issuers, :keys, :algorithms, :audiences, :subjects, keyword_init: true)
 
 # A policy as an application writes it down: one realm for each issuer, or one for all where keys are pooled. `tenants` has the
-# claim and the tenant of each issuer name that came from a template; `lacking` the algorithms that an issuer may use and the
-# library does not have.
-Terms = Struct.new(:realms, :required, :leeway, :token_types, :tenants, :lacking, keyword_init: true) do
+# claim and the tenant of each issuer name that came from a template.
+Terms = Struct.new(:realms, :required, :leeway, :token_types, :tenants, keyword_init: true) do
   # The realm of the issuer that the library's unverified view of the token shows.
   def realm_of(issuer)
     realms.find { |realm| realm.issuers.include?(issuer) } or raise Refused, 'the issuer is not trusted'
@@ -38,14 +37,6 @@ Terms = Struct.new(:realms, :required, :leeway, :token_types, :tenants, :lacking
     claim, = tenants[claims['iss']]
     who = { iss: claims['iss'], sub: claims['sub'], aud: claims['aud'], tid: claim && claims[claim] }
     who.compact
-  end
-
-  # The token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then.
-  def beyond(token)
-    header, claims = token.split('.').first(2).map { |part| JSON.parse(Base64.urlsafe_decode64(part)) }
-    header['alg'] if lacking.fetch(claims['iss']).include?(header['alg'])
-  rescue StandardError
-    nil
   end
 
   private
@@ -71,15 +62,13 @@ def terms_of(policy, known, pooled)
   raise Skip, 'no setting for the cloud of a key' if policy.key?('cloud_instance') && !pooled
 
   tenants = {}
-  lacking = {}
   realms = policy['issuers'].map do |issuer|
     raise Skip, 'no setting for the header member signer' if issuer.key?('signer')
 
-    names = names_of(policy, issuer, tenants)
     allowed = narrowed(policy['algorithms'], issuer['algorithms'])
-    names.each { |name| lacking[name] = (allowed || []) - known }
     Realm.new(
-      issuers: names, keys: (issuer.dig('jwks', 'keys') || []) + (issuer.dig('secrets', 'keys') || []),
+      issuers: names_of(policy, issuer, tenants),
+      keys: (issuer.dig('jwks', 'keys') || []) + (issuer.dig('secrets', 'keys') || []),
       algorithms: allowed ? known & allowed : known, audiences: narrowed(policy['audiences'], issuer['audiences']),
       subjects: issuer['subjects']
     )
@@ -87,7 +76,7 @@ def terms_of(policy, known, pooled)
   realms = [pool(realms, policy.dig('converged_jwks', 'keys') || [])] if pooled
   Terms.new(
     realms: realms, required: policy['required_claims'] || [], leeway: policy['leeway'] || 0,
-    token_types: policy['token_types'], tenants: tenants, lacking: lacking
+    token_types: policy['token_types'], tenants: tenants
   )
 end
 
@@ -146,8 +135,7 @@ def serve(name, version, algorithms, settle)
     terms.own_checks(header, claims, realm)
     { id: request['id'], accept: terms.identity(claims) }
   rescue StandardError, SystemStackError => e # whatever escapes a library ends as a refused request in a service
-    missing = terms&.beyond(token)
-    missing ? { id: request['id'], skip: "the library has no #{missing}" } : { id: request['id'], reject: "#{e.class}: #{e.message}"[0, 300] }
+    { id: request['id'], reject: "#{e.class}: #{e.message}"[0, 300] }
   end
 
   answers = { 'hello' => hello, 'configure' => configure, 'validate' => validate }

@@ -5,7 +5,6 @@ package protocol
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +40,6 @@ type Terms struct {
 	Leeway     time.Duration
 	TokenTypes []string
 	tenants    map[string][2]string // issuer name: claim and tenant, where the name came from a template
-	lacking    map[string][]string  // issuer name: algorithms that it may use and the library does not have
 }
 
 // Door is the library at work for one realm: the header and the claims of a good token. The header is nil where the library
@@ -224,7 +222,7 @@ func termsOf(p *policy, known []string, pooled bool) (*Terms, error) {
 	}
 	terms := &Terms{
 		Pooled: pooled, Required: p.RequiredClaims, Leeway: time.Duration(p.Leeway) * time.Second, TokenTypes: p.TokenTypes,
-		tenants: map[string][2]string{}, lacking: map[string][]string{},
+		tenants: map[string][2]string{},
 	}
 	for _, one := range p.Issuers {
 		if one.Signer != nil {
@@ -242,11 +240,6 @@ func termsOf(p *policy, known []string, pooled bool) (*Terms, error) {
 		for _, name := range known {
 			if allowed == nil || slices.Contains(*allowed, name) {
 				realm.Algorithms = append(realm.Algorithms, name)
-			}
-		}
-		for _, name := range names {
-			if allowed != nil {
-				terms.lacking[name] = slices.DeleteFunc(slices.Clone(*allowed), func(alg string) bool { return slices.Contains(known, alg) })
 			}
 		}
 		terms.Realms = append(terms.Realms, realm)
@@ -316,26 +309,6 @@ func union(all, more []string) []string {
 		}
 	}
 	return all
-}
-
-// beyond is the token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then.
-func (t *Terms) beyond(token string) string {
-	var header struct{ Alg string }
-	var claims struct{ Iss *string }
-	parts := strings.SplitN(token, ".", 3)
-	if len(parts) < 2 {
-		return ""
-	}
-	for i, into := range []any{&header, &claims} {
-		octets, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil || json.Unmarshal(octets, into) != nil {
-			return ""
-		}
-	}
-	if claims.Iss != nil && slices.Contains(t.lacking[*claims.Iss], header.Alg) {
-		return header.Alg
-	}
-	return ""
 }
 
 // judged is the library's answer, or its error. A panic ends a request of an HTTP server of Go, and not the server.
@@ -417,9 +390,6 @@ func (a Adapter) Serve() {
 			who, err := a.judged(s, token, time.Unix(r.Validate.Now, 0))
 			if err == nil {
 				return object{"id": r.Validate.ID, "accept": who}
-			}
-			if missing := s.terms.beyond(token); missing != "" {
-				return object{"id": r.Validate.ID, "skip": "the library has no " + missing}
 			}
 			return object{"id": r.Validate.ID, "reject": err.Error()}
 		}

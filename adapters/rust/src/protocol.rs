@@ -35,8 +35,6 @@ pub struct Terms {
     token_types: Vec<String>,
     /// By issuer: the claim that names the tenant, and the tenant, where the name came from a template.
     tenants: HashMap<String, (String, String)>,
-    /// By issuer: algorithms that it may use and the crate does not have.
-    lacking: HashMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -115,9 +113,6 @@ impl Terms {
             let allowed = narrowed(&policy.algorithms, one.algorithms);
             let may = |name: &&str| allowed.as_ref().is_none_or(|list| list.iter().any(|one| one == name));
             let algorithms = known.iter().copied().filter(may).map(str::to_owned).collect();
-            let lacking = allowed.iter().flatten().filter(|name| !known.contains(&name.as_str())).cloned();
-            let lacking: Vec<String> = lacking.collect();
-            terms.lacking.extend(names.iter().map(|name| (name.clone(), lacking.clone())));
             terms.realms.push(Realm {
                 issuers: names,
                 keys: [one.jwks.keys, one.secrets.keys].concat(),
@@ -200,13 +195,6 @@ impl Terms {
         }
         who
     }
-
-    /// The token's algorithm, where the claimed issuer may use it and the crate does not have it, as the crate says of itself
-    /// where it is asked: no answer is right then.
-    fn beyond(&self, issuer: &Value, why: &str) -> Option<&String> {
-        let lacking = self.lacking.get(issuer.as_str()?)?;
-        lacking.iter().find(|name| why.contains(&format!("`{name}`")))
-    }
 }
 
 /// A media type as RFC 7515 section 4.1.9 compares it.
@@ -241,8 +229,7 @@ struct Service {
 
 impl Service {
     fn judge(&self, library: &Library, token: &str) -> Value {
-        let claimed = (library.issuer)(token).map(Option::unwrap_or_default);
-        let answer = claimed.clone().and_then(|issuer| {
+        let answer = (library.issuer)(token).map(Option::unwrap_or_default).and_then(|issuer| {
             let name = issuer.as_str().unwrap_or_default();
             let number = self.terms.realms.iter().position(|realm| realm.issuers.iter().any(|one| one == name));
             let number = number.ok_or("the issuer is not trusted")?;
@@ -252,10 +239,7 @@ impl Service {
         });
         match answer {
             Ok(claims) => json!({ "accept": self.terms.identity(&claims) }),
-            Err(why) => match claimed.ok().and_then(|issuer| self.terms.beyond(&issuer, &why)) {
-                Some(name) => json!({ "skip": format!("the crate has no {name}") }),
-                None => json!({ "reject": why }),
-            },
+            Err(why) => json!({ "reject": why }),
         }
     }
 }

@@ -6,13 +6,13 @@ use crate::campaign::case::{Case, Evidence, Seen, TwinNote};
 use crate::campaign::workshop::{TWIN, hashed, lawful_in};
 use crate::finding::{Kind, TwinKind, tame};
 use crate::forge::{Move, Presentation};
-use crate::jose::{NumericDate, Token};
 use crate::oracle::{Expectation, Told};
 use crate::policy::TrustPolicy;
 use crate::scenario::Scenario;
 use crate::twin::{policy_twin, token_twin};
 use crate::validator::{Fault, Verdict};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most instances kept for twins.
 const MAX_TWINS: usize = 64;
@@ -66,7 +66,7 @@ impl Examiner {
     ) -> Evidence {
         let expectation = &case.expectation;
         if let Some(policy) = self.policy_twin(told, presented, expectation)
-            && let Some(answer) = self.ask_under(policy, case.order, &presented.token, presented.at)
+            && let Some(answer) = self.ask_under(policy, case.order, presented)
         {
             return match answer {
                 Ok(()) => Evidence::Confirmed(TwinKind::Policy),
@@ -107,13 +107,7 @@ impl Examiner {
 
     /// Whether a twin is accepted by an instance that is shown twins alone; `None` where it does not work under that policy.
     /// The policy stands in the order in which it stood for the original: nothing else is to explain the answer.
-    fn ask_under(
-        &mut self,
-        policy: TrustPolicy,
-        order: u64,
-        token: &Token,
-        at: NumericDate,
-    ) -> Option<Result<(), String>> {
+    fn ask_under(&mut self, policy: TrustPolicy, order: u64, presented: &Presentation) -> Option<Result<(), String>> {
         let instance = match self.twins.remove(&policy) {
             Some(instance) => instance,
             None if self.asks_ahead() => {
@@ -129,35 +123,39 @@ impl Examiner {
         if self.twins.len() >= if self.asks_ahead() { MAX_TWINS_AHEAD } else { MAX_TWINS } {
             self.twins.clear();
         }
-        let (answer, instance) = self.ask_twin(instance, token, at);
+        let (answer, instance) = self.ask_twin(instance, &policy, presented);
         if let Some(instance) = instance {
             self.twins.insert(policy, instance);
         }
         answer
     }
 
-    /// Whether a twin is accepted, and the instance where it is still fit for use.
+    /// Whether a twin is accepted, and the instance where it is still fit for use; nothing, where it cannot be judged.
     fn ask_twin(
         &mut self,
         instance: Instance,
-        token: &Token,
-        at: NumericDate,
+        policy: &TrustPolicy,
+        presented: &Presentation,
     ) -> (Option<Result<(), String>>, Option<Instance>) {
         let mut held = match instance {
             Instance::Ready(held) => held,
             Instance::Planned(planned) => {
                 if let Some(rehearsal) = &mut self.rehearsal {
-                    rehearsal.asked(planned, token, at);
+                    rehearsal.asked(planned, &presented.token, presented.at);
                 }
                 return (Some(Ok(())), Some(Instance::Planned(planned)));
             }
             other => return (None, Some(other)),
         };
-        if held.validator().is_none_or(|validator| validator.cannot_carry(token).is_some()) {
+        if held.validator().is_none_or(|validator| validator.cannot_carry(&presented.token).is_some()) {
             return (None, Some(Instance::Ready(held)));
         }
-        let (verdict, held) = self.ask(held, token, at);
-        (accepted(verdict), held.map(Instance::Ready))
+        let (verdict, held) = self.ask(held, &presented.token, presented.at);
+        let answer = accepted(verdict).filter(|answer| {
+            // As with an original: not everybody can say that it skips.
+            answer.is_ok() || self.lacks_algorithm(Some(policy), &presented.provenance).is_none()
+        });
+        (answer, held.map(Instance::Ready))
     }
 
     /// Whether a token twin is accepted. One that stands alone is shown to an instance that is shown twins alone, any other to
@@ -170,24 +168,25 @@ impl Examiner {
         let lawful = |moves: &Vec<Move>| lawful_in(moves, step).is_some_and(|lawful| lawful.acceptable().is_some());
         let moves = played.flatten().find(lawful)?;
         if let [Move::Trust { policy, .. }, Move::Present(presented)] = &moves[..] {
-            return self.ask_under(policy.as_ref().clone(), order, &presented.token, presented.at);
+            return self.ask_under(policy.as_ref().clone(), order, presented);
         }
-        let mut own: BTreeMap<String, Instance> = BTreeMap::new();
+        let mut own: BTreeMap<String, (Instance, Arc<TrustPolicy>)> = BTreeMap::new();
         let mut answer = None;
         let mut orders = order..;
         for happening in moves {
             match happening {
                 Move::Trust { party, policy, .. } => {
-                    let instance = self.told(own.remove(&party), &policy, orders.next()?);
-                    own.insert(party, instance);
+                    let former = own.remove(&party).map(|(instance, _)| instance);
+                    let instance = self.told(former, &policy, orders.next()?);
+                    own.insert(party, (instance, policy));
                 }
                 Move::Present(presented) => {
-                    let instance = own.remove(&presented.party)?;
-                    let (said, instance) = self.ask_twin(instance, &presented.token, presented.at);
+                    let (instance, policy) = own.remove(&presented.party)?;
+                    let (said, instance) = self.ask_twin(instance, &policy, &presented);
                     if presented.step == step {
                         answer = said;
                     }
-                    own.insert(presented.party.clone(), instance?);
+                    own.insert(presented.party.clone(), (instance?, policy));
                 }
             }
         }

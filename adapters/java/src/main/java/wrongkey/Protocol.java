@@ -71,8 +71,7 @@ final class Protocol {
     record Tenant(String claim, String tenant) {}
 
     /** A policy as an application writes it down: one realm for each issuer, or one for all where keys are pooled. */
-    record Terms(List<Realm> realms, List<String> required, long leeway, List<String> types, Map<String, Tenant> tenants,
-            Map<String, Set<String>> lacking) {
+    record Terms(List<Realm> realms, List<String> required, long leeway, List<String> types, Map<String, Tenant> tenants) {
         /** For libraries that have no setting for required claims. */
         void require(Map<String, ?> claims) throws Refused {
             for (String name : required) {
@@ -116,18 +115,6 @@ final class Protocol {
                 who.put("tid", claims.get(tenant.claim()));
             }
             return who;
-        }
-
-        /** The token's algorithm, where the claimed issuer may use it and the library does not have it: no answer is right then. */
-        private String beyond(String token) {
-            try {
-                String[] parts = token.split("\\.");
-                String algorithm = JSON.readTree(Base64.getUrlDecoder().decode(parts[0])).path("alg").asText();
-                JsonNode issuer = JSON.readTree(Base64.getUrlDecoder().decode(parts[1])).path("iss");
-                return issuer.isTextual() && lacking.getOrDefault(issuer.asText(), Set.of()).contains(algorithm) ? algorithm : null;
-            } catch (IOException | RuntimeException unreadable) {
-                return null;
-            }
         }
     }
 
@@ -220,7 +207,6 @@ final class Protocol {
             throw new Skip("no setting for the cloud of a key");
         }
         Map<String, Tenant> tenants = new LinkedHashMap<>();
-        Map<String, Set<String>> lacking = new LinkedHashMap<>();
         List<Realm> realms = new ArrayList<>();
         for (JsonNode issuer : policy.path("issuers")) {
             if (issuer.has("signer")) {
@@ -231,9 +217,6 @@ final class Protocol {
             Set<String> algorithms = new LinkedHashSet<>(known);
             if (allowed != null) {
                 algorithms.retainAll(allowed);
-                Set<String> missing = new LinkedHashSet<>(allowed);
-                missing.removeAll(known);
-                names.forEach(name -> lacking.put(name, missing));
             }
             List<JsonNode> keys = new ArrayList<>();
             issuer.path("jwks").path("keys").forEach(keys::add);
@@ -247,7 +230,7 @@ final class Protocol {
         List<String> required = new ArrayList<>();
         policy.path("required_claims").forEach(name -> required.add(name.asText()));
         Set<String> types = strings(policy.path("token_types"));
-        return new Terms(realms, required, policy.path("leeway").asLong(), types == null ? null : List.copyOf(types), tenants, lacking);
+        return new Terms(realms, required, policy.path("leeway").asLong(), types == null ? null : List.copyOf(types), tenants);
     }
 
     /** Libraries compare whole names, so a template becomes one name for each tenant; a literal name wins over it. */
@@ -362,12 +345,7 @@ final class Protocol {
             answer.put("accept", service.judge(token, request.get("now").asLong()));
         } catch (Exception | StackOverflowError refusal) {
             // Whatever escapes a library ends as a refused request in a service.
-            String missing = service == null ? null : service.terms().beyond(token);
-            if (missing != null) {
-                answer.put("skip", "the library has no " + missing);
-            } else {
-                answer.put("reject", String.valueOf(refusal));
-            }
+            answer.put("reject", String.valueOf(refusal));
         }
         return answer;
     }
