@@ -18,13 +18,13 @@ use crate::judgement::{Exit, judge, shows_cross_issuer, stale};
 use crate::report::{Control, Judged, Run, json, text};
 use crate::rule::Rule;
 use crate::scenario::Scenario;
-use crate::validator::program::{end_all, is_running_one};
+use crate::validator::program::end_all;
 use crate::validator::recipe::recipes;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The recipe whose mistake every run without names must find.
@@ -48,8 +48,20 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Error> {
 
 fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     // Before anything is started that would have to be ended.
-    let progress = Arc::new(Progress::default());
-    stop_on_interrupt(&progress)?;
+    let (progress, begun) = (Arc::new(Progress::default()), Arc::new(AtomicBool::new(false)));
+    stop_on_interrupt(&progress, &begun)?;
+    let ended = judged_until_stopped(args, search, &progress, &begun);
+    // What is ended by an interrupt has not failed.
+    let interrupted = progress.stop.load(Ordering::Acquire) && !begun.load(Ordering::Acquire);
+    if interrupted { Ok(Exit::Interrupted) } else { ended }
+}
+
+fn judged_until_stopped(
+    args: &RunArgs,
+    search: &Search,
+    progress: &Arc<Progress>,
+    real: &AtomicBool,
+) -> Result<Exit, Error> {
     let config = configuration(args.config.as_deref())?;
     let names = Names::of(&config, args.config.as_deref())?;
     let args = &scoped(args, &names)?;
@@ -107,9 +119,10 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
     }
     // From here on the run is real; everything before this line only looked.
     store.begin()?;
+    real.store(true, Ordering::Release);
     let control = match control {
         None => None,
-        Some(control) => Some(judge_control(&plan, &control, &progress, args, &mut store)?),
+        Some(control) => Some(judge_control(&plan, &control, progress, args, &mut store)?),
     };
     let mut validators: Vec<Judged> = Vec::new();
     let begun = clock::instant();
@@ -118,14 +131,14 @@ fn judged(args: &RunArgs, search: &Search) -> Result<Exit, Error> {
             break;
         }
         let mut outcome = match search {
-            Search::Bounded { .. } => campaign_of(&plan, subject, &progress, args)?,
+            Search::Bounded { .. } => campaign_of(&plan, subject, progress, args)?,
             Search::Hunt(length, scenarios) => {
                 // Who comes later gets what those before have left.
                 let until = length.map(|length| share(begun + length, subjects.len() - number));
                 let limits = Limits { until, scenarios: *scenarios };
                 let leads = validators.iter().flat_map(|judged| &judged.outcome.findings);
                 let leads = leads.map(|finding| Arc::new(finding.scenario.clone())).collect();
-                hunt_of(&plan, subject, &limits, leads, &progress, args, &mut store)?
+                hunt_of(&plan, subject, &limits, leads, progress, args, &mut store)?
             }
         };
         store.keep(&mut outcome.findings, subject);
@@ -300,11 +313,11 @@ fn share(end: Instant, of: usize) -> Instant {
     now + end.saturating_duration_since(now) / u32::try_from(of).unwrap_or(1).max(1)
 }
 
-fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Error> {
-    let progress = Arc::clone(progress);
+fn stop_on_interrupt(progress: &Arc<Progress>, begun: &Arc<AtomicBool>) -> Result<(), Error> {
+    let (progress, begun) = (Arc::clone(progress), Arc::clone(begun));
     let handler = move || {
-        // The second time nobody wants to wait, and while something is set up there is nothing yet to keep.
-        if progress.stop.swap(true, Ordering::AcqRel) || is_running_one() {
+        // Until the run has begun there is nothing to keep; the second time nobody wants to wait.
+        if progress.stop.swap(true, Ordering::AcqRel) || !begun.load(Ordering::Acquire) {
             end_all();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }

@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -77,7 +76,6 @@ impl Program {
     /// Where it cannot be run.
     pub fn run(&self, most: Duration, keep: usize) -> Result<Ran, StartError> {
         let begun = clock::instant();
-        let _running = Running::new();
         let no_pipe = |error: std::io::Error| self.not_run(error.to_string());
         let (reader, writer) = std::io::pipe().map_err(no_pipe)?;
         let errors = writer.try_clone().map_err(no_pipe)?;
@@ -122,30 +120,6 @@ pub struct Ran {
 const LOOK_AT_RUN: Duration = Duration::from_millis(10);
 /// How long its last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How many programs are being run to their end.
-static RUNS: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether a program is being run to its end: what comes after has not begun.
-#[must_use]
-pub fn is_running_one() -> bool {
-    RUNS.load(Ordering::Acquire) > 0
-}
-
-struct Running;
-
-impl Running {
-    fn new() -> Self {
-        RUNS.fetch_add(1, Ordering::AcqRel);
-        Running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNS.fetch_sub(1, Ordering::AcqRel);
-    }
-}
 
 /// Reads all there is on a thread of its own, and keeps the end; says when that is over.
 fn keep_end(mut from: impl Read + Send + 'static, kept: &Arc<Mutex<VecDeque<u8>>>, most: usize) -> Receiver<()> {

@@ -233,6 +233,35 @@ fn interrupted(place: &Place, signal: &str, arguments: &[&str], wait: u64) -> Ra
     Ran { code, out, err }
 }
 
+/// Whoever is asked for a hello, or waited for, may take long.
+#[cfg(unix)]
+#[test]
+fn before_a_run_begins_one_interrupt_ends_it_and_nothing_is_written() {
+    let place = Place::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", nobody.local_addr().unwrap());
+    let endpoint = ["--world", "two-issuers", "--url", &url, "--wait-for", "20s", "--timeout", "20s"];
+    for arguments in [&["--exec", "sh -c 'touch started; exec sleep 1000'"][..], &endpoint] {
+        let mut run = std::process::Command::new(assert_cmd::cargo::cargo_bin("wrongkey"))
+            .current_dir(place.path(""))
+            .args([&["test", "--party", "api"], arguments].concat())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        if arguments == endpoint {
+            nobody.accept().unwrap();
+        } else {
+            while !place.path("started").exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+        let kill = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        assert_eq!(run.wait().unwrap().code(), Some(130), "{arguments:?}");
+        assert!(!place.path("wrongkey-out").exists());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_ends_so_and_keeps_what_it_found() {
