@@ -32,7 +32,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::finding::{Finding, Kind, tame};
 use crate::generate;
-use crate::jose::NumericDate;
+use crate::jose::{NumericDate, Token};
 use crate::rule::Rule;
 use crate::scenario::{Scenario, Step};
 use crate::validator::{Description, Fault, Maker};
@@ -194,6 +194,17 @@ impl Chunk {
         }
         if let Some(answer) = leaked.remove(&case.site) {
             case.seen = Seen::Wrong { kind: Kind::Leak, answer, twin: None };
+        }
+    }
+
+    /// Lays what came late at the door of the token that caused it: at nobody's, where no token of this chunk did.
+    fn lay_late(&mut self, late: Vec<(Token, Fault)>) {
+        for (token, fault) in late {
+            match self.entries.iter_mut().rev().find(|entry| entry.case.token == token) {
+                Some(entry) if entry.case.wrong().is_some() => {}
+                Some(entry) => entry.case.seen = Seen::of(fault),
+                None => self.summary.tally.mishaps(vec![fault.to_string()]),
+            }
         }
     }
 
@@ -445,6 +456,7 @@ fn run_chunk(
     let mut chunk = lock(chunk);
     if !pulse.is_abandoned() {
         chunk.gone = examiner.gone().map(str::to_owned);
+        chunk.lay_late(examiner.take_late());
         chunk.summary.tally.mishaps(examiner.take_mishaps());
         chunk.sum_up(plan, examiner.description());
     }
@@ -497,6 +509,7 @@ fn show_chunk(
             }
             Err(error) => chunk.unplayable.push((index, error.to_string())),
         }
+        chunk.lay_late(examiner.take_late());
         chunk.next += 1;
         progress.done.fetch_add(1, Ordering::Relaxed);
         if examiner.gone().is_some() {

@@ -248,6 +248,11 @@ pub trait Validator: Send {
         None
     }
 
+    /// Faults since the last call of tokens that had been answered before, each with its token. It returns at once.
+    fn late(&mut self) -> Vec<(Token, Fault)> {
+        Vec::new()
+    }
+
     /// Faults since the last call that no single token caused.
     fn mishaps(&mut self) -> Vec<Fault> {
         Vec::new()

@@ -50,6 +50,8 @@ enum Habit {
     BelievesIssuer,
     /// Gives no answer where it has no key.
     Breaks,
+    /// Fetches what the `jku` of a token names once that token has been answered.
+    LooksLater,
 }
 
 /// The strict reference validator, with keys from such a client.
@@ -59,10 +61,14 @@ struct Client {
     /// The last good sets by issuer, with the time at which they were fetched.
     good: BTreeMap<String, (NumericDate, JwkSet)>,
     given_up: BTreeSet<String>,
+    /// What it has yet to look at.
+    later: Option<String>,
 }
 
 fn client(habit: Habit) -> Maker {
-    Arc::new(move || Box::new(Client { habit, handed: None, good: BTreeMap::new(), given_up: BTreeSet::new() }))
+    Arc::new(move || {
+        Box::new(Client { habit, handed: None, good: BTreeMap::new(), given_up: BTreeSet::new(), later: None })
+    })
 }
 
 impl Client {
@@ -140,6 +146,10 @@ impl Validator for Client {
     }
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        if let Some(url) = self.later.take() {
+            let _ = self.document(&url);
+        }
+        self.later = said(token, 0, "jku").filter(|_| self.habit == Habit::LooksLater);
         let handed = self.handed.clone().ok_or_else(|| Fault::Broken("it was told nothing".to_owned()))?;
         let mut policy = TrustPolicy { key_source: KeySource::PerIssuer, resolver: None, ..handed };
         for issuer in &mut policy.issuers {
@@ -326,6 +336,18 @@ fn a_fetch_elsewhere_is_laid_at_the_token_in_hand() {
         let stays = shown(Habit::Sound, &[HONEST_A, &unreachable(how), HONEST_A].join(","));
         assert!(stays.iter().all(|case| forbidden(case).is_none()), "{how}: {stays:?}");
     }
+}
+
+#[test]
+fn a_fetch_after_the_answer_is_laid_at_the_token_that_names_it() {
+    let jku = r#"{ "present": { "to": "api", "honest": { "issuer": "a" },
+        "acts": [ { "embed-key": { "as": "jku", "key": "mallory-rsa" } }, { "sign-with": { "key": "mallory-rsa" } } ] } }"#;
+    let seen = |habit| shown(habit, &[HONEST_A, jku, HONEST_B, HONEST_A].join(","));
+    let late = seen(Habit::LooksLater);
+    let fetched: Vec<bool> = late.iter().map(|case| forbidden(case).is_some()).collect();
+    assert_eq!(fetched, [false, true, false, false], "{late:?}");
+    assert!(matches!(late[2].seen, Seen::Accepted { .. }), "{late:?}");
+    assert!(seen(Habit::Sound).iter().all(|case| forbidden(case).is_none()));
 }
 
 fn forbidden(case: &Case) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What came of one presented token.
 
-use crate::finding::{Kind, Relation, TwinKind};
+use super::examine::MAX_ANSWER;
+use crate::finding::{Kind, Relation, TwinKind, tame};
 use crate::jose::{NumericDate, Token};
 use crate::oracle::Expectation;
 use crate::policy::KeySource;
@@ -92,6 +93,21 @@ pub struct TwinNote {
     pub kind: TwinKind,
     /// The scenario of a token twin.
     pub scenario: Option<Scenario>,
+}
+
+impl Seen {
+    /// What is seen where there is no answer: forbidden conduct is wrong, and all else a fault.
+    pub(super) fn of(fault: Fault) -> Seen {
+        match fault {
+            Fault::Leak => Seen::Wrong { kind: Kind::Leak, answer: Fault::Leak.to_string(), twin: None },
+            Fault::ForbiddenFetch(url) => {
+                let answer = format!("fetched {}", tame(&url, MAX_ANSWER));
+                Seen::Wrong { kind: Kind::ForbiddenFetch, answer, twin: None }
+            }
+            Fault::Unjudged(why) => Seen::Skipped(tame(&why, MAX_ANSWER)),
+            fault => Seen::Fault(fault),
+        }
+    }
 }
 
 impl Case {

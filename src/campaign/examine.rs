@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::finding::{Kind, tame};
 use crate::forge::{Forge, Move, Presentation};
-use crate::jose::{Json, Material, NumericDate, last};
+use crate::jose::{Json, Material, NumericDate, Token, last};
 use crate::oracle::{Expectation, Told, expect};
 use crate::policy::{KeySource, TrustPolicy};
 use crate::provenance::{Presented, Provenance};
@@ -89,6 +89,8 @@ pub struct Examiner {
     rehearsal: Option<Rehearsal>,
     prepared: Prepared,
     mishaps: Vec<String>,
+    /// Faults of tokens that had been answered before.
+    late: Vec<(Token, Fault)>,
     gone: Option<String>,
 }
 
@@ -121,6 +123,7 @@ impl Examiner {
             rehearsal: None,
             prepared: Prepared::default(),
             mishaps: Vec::new(),
+            late: Vec::new(),
             gone: None,
         }
     }
@@ -308,6 +311,13 @@ impl Examiner {
                 }
             }
         }
+        self.late.retain(|(token, fault)| match cases.iter_mut().find(|case| case.token == *token) {
+            Some(case) if case.wrong().is_none() => {
+                case.seen = Seen::of(fault.clone());
+                false
+            }
+            known => known.is_none(),
+        });
         Ok(cases)
     }
 
@@ -361,7 +371,7 @@ impl Examiner {
         let mut held = match instance {
             Some(Instance::Ready(held)) => held,
             Some(Instance::Skipped(reason)) => return (Seen::Skipped(reason.clone()), Some(Instance::Skipped(reason))),
-            Some(Instance::Broken(fault)) => return (Seen::Fault(fault.clone()), Some(Instance::Broken(fault))),
+            Some(Instance::Broken(fault)) => return (Seen::of(fault.clone()), Some(Instance::Broken(fault))),
             Some(Instance::Planned(planned)) => {
                 if let Some(rehearsal) = &mut self.rehearsal {
                     rehearsal.asked(planned, &presented.token, presented.at);
@@ -377,13 +387,7 @@ impl Examiner {
         let policy = told.last().map(|told| told.policy);
         let seen = match verdict {
             Ok(_) if self.too_close(presented, told, &case.expectation) => Seen::Skipped(TOO_LATE.to_owned()),
-            Err(Fault::Leak) => Seen::Wrong { kind: Kind::Leak, answer: Fault::Leak.to_string(), twin: None },
-            Err(Fault::ForbiddenFetch(url)) => {
-                let answer = format!("fetched {}", tame(&url, MAX_ANSWER));
-                Seen::Wrong { kind: Kind::ForbiddenFetch, answer, twin: None }
-            }
-            Err(Fault::Unjudged(why)) => Seen::Skipped(tame(&why, MAX_ANSWER)),
-            Err(fault) => Seen::Fault(fault),
+            Err(fault) => Seen::of(fault),
             Ok(verdict) => match policy.and_then(|policy| self.leaks.in_answer(policy, &verdict)) {
                 Some(answer) => Seen::Wrong { kind: Kind::Leak, answer, twin: None },
                 None => self.judge(case, policy, &presented.provenance, &verdict),

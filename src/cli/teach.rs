@@ -2,6 +2,7 @@
 
 use super::args::{ExplainArgs, Format, ListArgs, What};
 use super::configured::{Names, configuration};
+use super::fetch::let_fetch;
 use super::validators::{Named, all};
 use crate::alike::hint;
 use crate::config::Kind;
@@ -10,6 +11,7 @@ use crate::finding::tame;
 use crate::generate::{Absent, Class, Interface, Site, absent, classes};
 use crate::judgement::Exit;
 use crate::rule::Rule;
+use crate::scenario::Scenario;
 use crate::world::{DEFAULT_SEED, World};
 use anstyle::Style;
 use serde_json::json;
@@ -80,18 +82,21 @@ fn explain_absent(out: &mut String, absent: &Absent) {
 }
 
 fn example(out: &mut String, class: &Class) {
-    let worlds: Vec<Arc<World>> =
+    let mut worlds: Vec<Arc<World>> =
         World::shipped_names().filter_map(|name| World::shipped(name, DEFAULT_SEED)).collect();
-    for world in &worlds {
-        for party in &world.parties {
-            for &key_source in &party.key_sources {
-                if let Some(scenario) = class.scenarios(&Site { world, party, key_source }).first() {
-                    let _ = writeln!(out, "  example\n{}", scenario.to_json().trim_end());
-                    return;
-                }
-            }
-        }
+    // Where somebody fetches only what cannot be shown elsewhere.
+    let first = first_of(class, &worlds).or_else(|| {
+        let_fetch(&mut worlds, true);
+        first_of(class, &worlds)
+    });
+    if let Some(scenario) = first {
+        let _ = writeln!(out, "  example\n{}", scenario.to_json().trim_end());
     }
+}
+
+fn first_of(class: &Class, worlds: &[Arc<World>]) -> Option<Scenario> {
+    let sites = worlds.iter().flat_map(|world| Site::all(world));
+    sites.into_iter().find_map(|site| class.scenarios(&site).into_iter().next())
 }
 
 pub(super) fn list(args: &ListArgs) -> Result<Exit, Error> {

@@ -30,20 +30,26 @@ impl Suspect {
         Suspect { mark: mark_of(token.as_bytes()), parts }
     }
 
-    /// Whether the fetch was of an address that was given out for this token, or of the very URL or issuer that it names.
+    /// Whether the fetch was of an address that was given out for this token, or of the very URL that it names.
     pub(super) fn names_place(&self, fetch: &Fetch) -> bool {
         // With the port and without it: below one base every issuer has the same host.
         let places = [host_of(&fetch.host), fetch.host.clone()].map(|host| format!("{host}{}", fetch.path));
-        let names = |text: &str| !text.is_empty() && self.parts.iter().any(|part| part.contains(text));
-        let place = places.iter().any(|place| names(&place.to_ascii_lowercase()));
-        let issuer = fetch.issuer.as_ref().is_some_and(|issuer| names(&issuer.to_ascii_lowercase()));
-        place || issuer || fetch.path.contains(&self.mark)
+        fetch.path.contains(&self.mark) || places.iter().any(|place| self.says(place))
+    }
+
+    /// Whether the token names the issuer whose document was fetched.
+    pub(super) fn names_issuer(&self, fetch: &Fetch) -> bool {
+        fetch.issuer.as_ref().is_some_and(|issuer| self.says(issuer))
     }
 
     /// Whether the token names the host.
     pub(super) fn names_host(&self, fetch: &Fetch) -> bool {
-        let host = host_of(&fetch.host);
-        !host.is_empty() && self.parts.iter().any(|part| part.contains(&host))
+        self.says(&host_of(&fetch.host))
+    }
+
+    fn says(&self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        !text.is_empty() && self.parts.iter().any(|part| part.contains(&text))
     }
 }
 

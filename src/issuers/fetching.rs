@@ -5,7 +5,8 @@
 //!
 //! It also sees what is fetched while a token is judged. What a policy does not name and the token does (`jku`, `x5u`, an `iss`
 //! that nobody trusts) must not be fetched (RFC 8725 section 3.10), whatever the answer is. A fetch is laid at the token
-//! that names its host; one that comes after the answer, or that no token in hand names, is laid at nobody's door.
+//! that names its host; one that comes after the answer at the token of late that names the very URL, and what no token
+//! names at nobody's door.
 //!
 //! What is wrong where an issuer publishes comes with the policy as well, and nobody is told of it either. Where it leads
 //! elsewhere the address holds a mark of the token in hand, so that a fetch is laid at the right one.
@@ -18,7 +19,7 @@ use crate::policy::{Disturbance, KeySource, TrustPolicy};
 use crate::validator::{Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::world::{Address, Calendar, Publication, World, host_of};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -50,9 +51,46 @@ pub fn watching(maker: Maker, server: Arc<Issuers>) -> Maker {
     })
 }
 
+/// Most tokens that are remembered, and the longest one, in octets: who fetches later than that goes unseen.
+const MAX_RECENT: usize = 64;
+/// The longest token that is remembered.
+const MAX_TOKEN: usize = 16 << 10;
+
 thread_local! {
     /// The server of this thread's validators.
     static SERVER: RefCell<Weak<Issuers>> = const { RefCell::new(Weak::new()) };
+    /// What this thread's validators were shown lately.
+    static MEMORY: RefCell<Memory> = const { RefCell::new(Memory::new()) };
+}
+
+/// Tokens of late, and what was fetched for them after their answers.
+struct Memory {
+    recent: VecDeque<Token>,
+    /// Up to which fetch everything has been looked at.
+    seen: u64,
+    late: Vec<(Token, Fault)>,
+}
+
+impl Memory {
+    const fn new() -> Self {
+        Memory { recent: VecDeque::new(), seen: 0, late: Vec::new() }
+    }
+
+    /// Looks at a fetch that no token in hand explains.
+    fn lay(&mut self, fetch: &Fetch) {
+        if let Some(token) = self.recent.iter().rev().find(|token| Suspect::new(token).names_place(fetch)) {
+            self.late.push((token.clone(), Fault::ForbiddenFetch(url_of(fetch))));
+        }
+    }
+
+    fn remember(&mut self, token: &Token) {
+        if token.as_bytes().len() <= MAX_TOKEN {
+            if self.recent.len() >= MAX_RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(token.clone());
+        }
+    }
 }
 
 struct Fetching {
@@ -94,6 +132,9 @@ impl Fetching {
                 Arc::new(server.map_err(|error| Fault::Gone(format!("the issuers cannot be served to it: {error}")))?)
             }
         };
+        if SERVER.with_borrow(|known| !std::ptr::eq(known.as_ptr(), Arc::as_ptr(&server))) {
+            MEMORY.set(Memory::new());
+        }
         SERVER.set(Arc::downgrade(&server));
         self.server = Some(Arc::clone(&server));
         Ok(server)
@@ -114,6 +155,20 @@ impl Fetching {
         published.unwrap_or_default().as_told(policy)
     }
 
+    /// Looks back at what was fetched since anybody last looked: nobody has a token in hand now.
+    fn look_back(&self) {
+        if self.fixed {
+            return;
+        }
+        MEMORY.with_borrow_mut(|memory| {
+            let (foreign, end) = self.foreign(memory.seen);
+            for fetch in foreign {
+                memory.lay(&fetch);
+            }
+            memory.seen = end;
+        });
+    }
+
     /// From here on the server shows what was told to this validator, while these octets are in hand; the number of the next
     /// fetch.
     fn show(&self, in_hand: &[u8]) -> u64 {
@@ -128,27 +183,38 @@ impl Fetching {
         }
     }
 
-    /// What must not have been fetched since then.
-    fn foreign(&self, since: u64) -> Vec<Fetch> {
-        let (Some(server), Some(told)) = (&self.server, &self.told) else { return Vec::new() };
-        server.fetches_since(since).into_iter().filter(|fetch| !told.names(fetch)).collect()
+    /// What was fetched since then and must not have been, and the number of the fetch after all these.
+    fn foreign(&self, since: u64) -> (Vec<Fetch>, u64) {
+        let (Some(server), Some(told)) = (&self.server, &self.told) else { return (Vec::new(), since) };
+        let fetches = server.fetches_since(since);
+        let end = fetches.last().map_or(since, |fetch| fetch.number + 1);
+        (fetches.into_iter().filter(|fetch| !told.names(fetch)).collect(), end)
     }
 
-    /// What was fetched since then and must not be: by index, the tokens that name it, each with the first such URL.
+    /// What was fetched since then, while these were in hand, and must not be: by index, the tokens that name it, each with the
+    /// first such URL.
     fn forbidden(&self, since: u64, tokens: &[&Token]) -> Vec<(usize, String)> {
-        let (Some(told), foreign) = (&self.told, self.foreign(since)) else { return Vec::new() };
+        let Some(told) = &self.told else { return Vec::new() };
+        let (foreign, end) = self.foreign(since);
+        if !self.fixed {
+            MEMORY.with_borrow_mut(|memory| {
+                memory.seen = end.max(memory.seen);
+                tokens.iter().for_each(|token| memory.remember(token));
+            });
+        }
         if foreign.is_empty() {
             return Vec::new();
         }
         let suspects: Vec<Suspect> = tokens.iter().map(|token| Suspect::new(token)).collect();
+        let position = |names: &dyn Fn(&Suspect) -> bool| suspects.iter().position(names);
         let mut blamed: BTreeMap<usize, String> = BTreeMap::new();
         for fetch in foreign {
             // At the host of somebody who is trusted only the very URL tells the token's from the policy's.
             let trusted = told.trusts_host(&host_of(&fetch.host));
-            let by_host = || suspects.iter().position(|suspect| !trusted && suspect.names_host(&fetch));
-            let index = suspects.iter().position(|suspect| suspect.names_place(&fetch)).or_else(by_host);
-            if let Some(index) = index {
-                blamed.entry(index).or_insert_with(|| url_of(&fetch));
+            let index = position(&|suspect| suspect.names_place(&fetch) || suspect.names_issuer(&fetch));
+            match index.or_else(|| position(&|suspect| !trusted && suspect.names_host(&fetch))) {
+                Some(index) => drop(blamed.entry(index).or_insert_with(|| url_of(&fetch))),
+                None => MEMORY.with_borrow_mut(|memory| memory.lay(&fetch)),
             }
         }
         blamed.into_iter().collect()
@@ -253,7 +319,7 @@ impl Validator for Fetching {
         let since = self.show(&[]);
         let answer = self.inner.configure(&handed);
         let mark = mark_of(&[]);
-        if let Some(fetch) = self.foreign(since).iter().find(|fetch| fetch.path.contains(&mark)) {
+        if let Some(fetch) = self.foreign(since).0.iter().find(|fetch| fetch.path.contains(&mark)) {
             return Err(Fault::ForbiddenFetch(url_of(fetch)));
         }
         match answer {
@@ -266,6 +332,7 @@ impl Validator for Fetching {
     }
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
+        self.look_back();
         let since = self.show(token.as_bytes());
         let answer = self.inner.validate(token, now);
         match self.forbidden(since, &[token]).pop() {
@@ -279,6 +346,7 @@ impl Validator for Fetching {
         if self.told.as_ref().is_some_and(|told| !told.disturbed.is_empty()) {
             return tokens.iter().map(|(token, now)| self.validate(token, *now)).collect();
         }
+        self.look_back();
         let since = self.show(&[]);
         let mut answers = self.inner.validate_all(tokens);
         let tokens: Vec<&Token> = tokens.iter().map(|(token, _)| token).collect();
@@ -297,6 +365,15 @@ impl Validator for Fetching {
 
     fn cannot_carry(&self, token: &Token) -> Option<String> {
         self.inner.cannot_carry(token)
+    }
+
+    fn late(&mut self) -> Vec<(Token, Fault)> {
+        let mut late = self.inner.late();
+        if !self.fixed {
+            self.look_back();
+            late.extend(MEMORY.with_borrow_mut(|memory| std::mem::take(&mut memory.late)));
+        }
+        late
     }
 
     fn mishaps(&mut self) -> Vec<Fault> {

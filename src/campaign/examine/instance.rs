@@ -137,8 +137,10 @@ impl Examiner {
         }
     }
 
-    /// Keeps what went wrong at a validator without a single token being the cause.
+    /// Keeps what went wrong at a validator without a single token being the cause, or by one that was answered before.
     pub(super) fn note_mishaps(&mut self, held: &mut Held) {
+        let late = held.validator().map(|validator| validator.late()).unwrap_or_default();
+        self.late.extend(late.into_iter().map(|(token, fault)| (token, tamed(fault))));
         if !self.description.keeps_time {
             return;
         }
@@ -156,6 +158,11 @@ impl Examiner {
     /// What went wrong since the last call without a single token being the cause.
     pub(in crate::campaign) fn take_mishaps(&mut self) -> Vec<String> {
         std::mem::take(&mut self.mishaps)
+    }
+
+    /// Faults since the last call of tokens that had been answered before.
+    pub(in crate::campaign) fn take_late(&mut self) -> Vec<(Token, Fault)> {
+        std::mem::take(&mut self.late)
     }
 
     /// Why the validator is gone for good, where it is.
