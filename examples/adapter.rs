@@ -22,7 +22,7 @@ fn main() {
         None => flawed::maker(None),
     };
     let modes: Vec<String> = args.collect();
-    Adapter { name, modes, maker, validator: None, policy: None, answered: 0 }.serve();
+    Adapter { name, modes, maker, validator: None, policy: None, answered: 0, configured: 0 }.serve();
 }
 
 struct Adapter {
@@ -32,6 +32,7 @@ struct Adapter {
     validator: Option<Box<dyn Validator>>,
     policy: Option<TrustPolicy>,
     answered: u64,
+    configured: u64,
 }
 
 impl Adapter {
@@ -154,6 +155,9 @@ impl Adapter {
         if self.is("floods") {
             eprint!("{}", "x".repeat(1 << 20));
         }
+        if self.is("echoes") {
+            return Some(json!({ "id": id, "reject": format!("{token:x?}") }).to_string());
+        }
         if self.is("accepts-all") {
             return Some(json!({ "id": id, "accept": true }).to_string());
         }
@@ -251,8 +255,10 @@ impl Adapter {
 
     fn configure(&mut self, configure: &Value) -> String {
         let id = &configure["id"];
+        self.configured += 1;
         if self.is("refuses-policies") {
-            return json!({ "id": id, "error": "no such option" }).to_string();
+            let why = format!("no such option, asked {} times", self.configured);
+            return json!({ "id": id, "error": why }).to_string();
         }
         let policy = match serde_json::from_value::<TrustPolicy>(configure["policy"].clone()) {
             Ok(policy) => policy,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use wrongkey::clock;
 use wrongkey::jose::{NumericDate, Token};
-use wrongkey::validator::http::{Endpoint, NotReady, Settings};
+use wrongkey::validator::http::{Endpoint, NotReady, Settings, curl};
 use wrongkey::validator::{Configured, Fault, Identity, Verdict};
 
 fn recording(asked: &Shared<Asked>) -> impl Fn(&Asked) -> Reply + Send + Sync + 'static {
@@ -269,6 +269,30 @@ fn what_a_server_says_to_nobody_is_no_answer_to_the_next_token() {
         heard.recv().unwrap();
     }
     server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_is_silent_to_every_token_is_given_up_in_the_end() {
+    // It is there: what is no token it answers.
+    let server = Server::start(|asked| match asked.header("authorization") {
+        Some(_) => Reply::Raw(Vec::new()),
+        None => Reply::status(401),
+    });
+    let mut validator = validator(Settings::new(server.url("/")));
+    let answers: Vec<_> = (0..70).map(|_| ask(&mut *validator, "x")).collect();
+    assert!(matches!(&answers[0], Err(Fault::Broken(_))), "{:?}", answers[0]);
+    let last = &answers[69];
+    assert!(matches!(last, Err(Fault::Gone(why)) if why.contains("in a row were not answered")), "{last:?}");
+}
+
+#[test]
+fn a_command_for_curl_has_the_method_and_the_body() {
+    let settings = Settings { form: texts(&["token={token}"]), ..Settings::new("http://127.0.0.1:1/me") };
+    let words = curl(&settings, &Token::new("a.b c")).unwrap();
+    let typed = "content-type: application/x-www-form-urlencoded";
+    let sent = ["--request", "POST", "--header", typed, "--data-raw", "token=a.b%20c", "http://127.0.0.1:1/me"];
+    assert_eq!(words[..3], ["curl", "--globoff", "--include"]);
+    assert_eq!(words[3..], sent);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wrongkey::jose::{NumericDate, Token};
 use wrongkey::validator::process::Adapter;
 use wrongkey::validator::program::{Program, StartError};
-use wrongkey::validator::{Configured, Fault, Validator as _};
+use wrongkey::validator::{Configured, Fault, Validator as _, Verdict};
 
 /// Shows so many honest tokens with the trigger among them; what came of each, and what nobody caused.
 fn shown(arguments: &str, count: u64, at: usize) -> (Vec<String>, Vec<Fault>) {
@@ -61,6 +61,12 @@ fn one_that_gets_no_answer_is_named() {
 #[test]
 fn one_that_crashes_it_is_named_with_how_it_ended_and_its_log() {
     only_the_trigger_is_to_blame("sound crashes", "(exit status: 3); its log ends: segmentation fault, so to speak");
+}
+
+#[test]
+fn one_behind_others_without_an_answer_is_named_and_not_these() {
+    // What it was asked before it has answered by then, and said nothing of it.
+    only_the_trigger_is_to_blame("sound reversed crashes", "(exit status: 3)");
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn a_policy_that_it_cannot_take_is_a_fault_and_asked_once() {
     let adapter = adapter("sound refuses-policies");
     let policy = policy("two-issuers", "api");
     let fault = adapter.validator().configure(&policy).unwrap_err();
-    assert!(fault.to_string().contains("it cannot be configured: no such option"), "{fault}");
+    assert!(fault.to_string().contains("it cannot be configured: no such option, asked 1 times"), "{fault}");
     assert_eq!(adapter.validator().configure(&policy.reordered(3)).unwrap_err(), fault);
 }
 
@@ -211,13 +217,13 @@ fn what_it_must_not_print_is_a_leak_wherever_it_stands_and_said_once() {
 
 #[test]
 fn token_text_that_is_not_utf8_arrives() {
-    // It is refused for what it is, where text that is read in another way would have been garbage.
-    let adapter = adapter("sound");
+    let adapter = adapter("sound echoes");
     let mut validator = adapter.validator();
     assert_eq!(validator.configure(&policy("two-issuers", "api")), Ok(Configured::Ready));
-    let (token, now) = honest_tokens(1).remove(0);
-    let broken = Token::new([token.as_bytes(), &[0xff, 0xfe]].concat());
-    assert_eq!(words(&[validator.validate(&broken, now), validator.validate(&token, now)]), ["reject", "accept"]);
+    for (octets, seen) in [(&[0x61, 0xff, 0xfe][..], "[61, ff, fe]"), (b"\xc3\xa9\n", "[c3, a9, a]"), (b"", "[]")] {
+        let answer = validator.validate(&Token::new(octets), NumericDate(0));
+        assert_eq!(answer, Ok(Verdict::Reject(seen.to_owned())));
+    }
 }
 
 #[test]
