@@ -4,6 +4,7 @@
 //! it was told and shown, and where another has used the process since, it is made anew from that. So a campaign may hold as
 //! many as it likes, and a process that had to be started again goes on where the last one ended.
 
+mod asked;
 mod child;
 mod fleet;
 mod lane;

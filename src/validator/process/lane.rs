@@ -1,11 +1,12 @@
 //! One process at a time and the conversation with it: what is in flight, what goes wrong, and whose doing it is.
 
+use super::asked::Asked;
 use super::child::{Heard, Process, words};
 use super::fleet::Fleet;
 use super::wire::{self, Says};
 use crate::jose::{NumericDate, Token};
 use crate::validator::{Configured, Fault, Verdict};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,22 +78,6 @@ enum Sort {
     Closed,
     Silent(u64),
     Said,
-}
-
-type Answers = Vec<Option<Result<Verdict, Fault>>>;
-
-/// The tokens of one call, and what is known of them.
-struct Asked<'t> {
-    tokens: &'t [(Token, NumericDate)],
-    answers: Answers,
-    /// Which token each id stands for.
-    ids: HashMap<u64, usize>,
-    /// Those at which a secret was printed.
-    leaking: BTreeSet<usize>,
-    /// Those of which one, perhaps, had a secret printed in the log.
-    unplaced: BTreeSet<usize>,
-    /// Those that were in flight when something went wrong: it may have seen them already.
-    seen: BTreeSet<usize>,
 }
 
 impl Object {
@@ -495,46 +480,6 @@ impl Drop for Lane {
     }
 }
 
-impl<'t> Asked<'t> {
-    fn new(tokens: &'t [(Token, NumericDate)]) -> Self {
-        Asked {
-            tokens,
-            answers: tokens.iter().map(|_| None).collect(),
-            ids: HashMap::new(),
-            leaking: BTreeSet::new(),
-            unplaced: BTreeSet::new(),
-            seen: BTreeSet::new(),
-        }
-    }
-
-    /// A secret came into the log while these were shown.
-    fn leak_in_log(&mut self, batch: &[usize]) {
-        match batch {
-            [one] => self.leaking.extend(Some(*one)),
-            several => self.unplaced.extend(several),
-        }
-    }
-
-    /// Where a token that was seen before is refused, a refusal of one that may have been seen shows nothing: what it keeps of
-    /// its replays may outlive its process.
-    fn unjudge_replays(&mut self) {
-        for &index in &self.seen {
-            if let Some(Ok(Verdict::Reject(_) | Verdict::Skip(_))) = &self.answers[index] {
-                self.answers[index] = Some(Err(Fault::Unjudged(REFUSED_AGAIN.to_owned())));
-            }
-        }
-    }
-
-    fn open(&self) -> Vec<usize> {
-        (0..self.answers.len()).filter(|&index| self.answers[index].is_none()).collect()
-    }
-
-    /// What has no answer yet gets this one.
-    fn closed(self, fault: &Fault) -> Vec<Result<Verdict, Fault>> {
-        self.answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(fault.clone()))).collect()
-    }
-}
-
 impl Trouble {
     fn said(what: String) -> Self {
         Trouble { what, kind: Sort::Said, about: None }
@@ -561,10 +506,6 @@ impl Trouble {
         Trouble { what, kind, about: None }
     }
 }
-
-/// Why a token that was refused has no verdict.
-const REFUSED_AGAIN: &str =
-    "it was in flight when something else went wrong, and refused when it was shown again: perhaps as a replay";
 
 fn leak_of_none() -> Fault {
     Fault::Broken(
