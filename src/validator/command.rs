@@ -2,7 +2,7 @@
 //!
 //! It says nobody's identity, so what hangs on identities is not observable.
 
-use super::program::{Folder, Group, Pipes, Program, StartError};
+use super::program::{Folder, Group, Pipes, Program, StartError, lock};
 use super::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
 use crate::jose::{NumericDate, Token};
 use crate::policy::{TrustPolicy, secret_forms};
@@ -10,8 +10,8 @@ use memchr::memmem;
 use std::ffi::OsString;
 use std::io::{Read, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 /// Where the token stands.
@@ -21,16 +21,23 @@ const POLICY_FILE: &str = "{policy-file}";
 /// Where the time stands, in seconds since 1970.
 const NOW: &str = "{now}";
 
-/// Longest token that goes into an argument: what Linux takes, and a little room for what stands around it.
-const MAX_TOKEN: usize = 120_000;
+/// Longest argument: what Linux takes, and a little room for the path of the policy file and the time.
+const MAX_ARGUMENT: usize = 128_000;
 /// So much of what it prints is looked at.
 const MAX_PRINTED: u64 = 1 << 16;
 /// How long to wait for the rest of what it printed, once it has ended: what it started may hold its output open.
 const REST: Duration = Duration::from_millis(200);
 
+/// So many pipes may be held open by what a command has left behind: each costs a thread for as long as that lives.
+const MAX_HELD: usize = 64;
+
 /// A command as it is written, with places for token, policy file and time.
 #[derive(Clone, Debug)]
-pub struct Template(Arc<Program>);
+pub struct Template {
+    program: Arc<Program>,
+    /// The pipes that were given up, as long as somebody holds them open.
+    held: Arc<Mutex<Vec<Weak<()>>>>,
+}
 
 impl Template {
     /// Checks that a command has the places that it needs.
@@ -43,7 +50,7 @@ impl Template {
                 return Err(format!("no argument has {place} in it: write as './check {TOKEN} {POLICY_FILE} {NOW}'"));
             }
         }
-        Ok(Template(Arc::new(program)))
+        Ok(Template { program: Arc::new(program), held: Arc::default() })
     }
 
     /// Makes validators of it.
@@ -56,9 +63,10 @@ impl Template {
     /// What is known of it.
     #[must_use]
     pub fn description(&self) -> Description {
-        let told_the_time = self.0.args.iter().any(|arg| arg.contains(NOW));
-        let path = PathBuf::from(&self.0.command);
-        let name = path.file_name().map_or_else(|| self.0.command.clone(), |name| name.to_string_lossy().into_owned());
+        let told_the_time = self.program.args.iter().any(|arg| arg.contains(NOW));
+        let path = PathBuf::from(&self.program.command);
+        let name =
+            path.file_name().map_or_else(|| self.program.command.clone(), |name| name.to_string_lossy().into_owned());
         let clock = if told_the_time { Clock::Settable } else { Clock::System };
         let keeps_time = true;
         Description { keeps_time, live_update: false, ..Description::new(name, "", clock) }
@@ -96,7 +104,8 @@ impl Validator for Judge {
 
     fn validate(&mut self, token: &Token, now: NumericDate) -> Result<Verdict, Fault> {
         let told = self.told.as_ref().ok_or_else(|| Fault::Broken("it was told no policy".to_owned()))?;
-        let program = &self.template.0;
+        let program = &self.template.program;
+        self.template.check_held()?;
         let policy = told.folder.path().join("policy.json");
         let places = [
             (TOKEN, os_text(token.as_bytes())),
@@ -105,6 +114,7 @@ impl Validator for Judge {
         ];
         let args: Vec<OsString> = program.args.iter().map(|arg| filled(arg, &places)).collect();
         let (group, pipes) = Group::start(program, &args).map_err(|error| match error {
+            StartError::TooLong { .. } => Fault::Unjudged("longer than arguments may be".to_owned()),
             // It could be run a moment ago, or it will never be.
             StartError::NotRun { .. } | StartError::NoHello { .. } => Fault::Gone(error.to_string()),
         })?;
@@ -112,8 +122,7 @@ impl Validator for Judge {
         drop((input, errors_end));
         let (output, errors) = (drained(output), drained(errors));
         let ended = group.end(program.timeout);
-        let printed: Vec<u8> =
-            [errors, output].iter().flat_map(|pipe| pipe.recv_timeout(REST).unwrap_or_default()).collect();
+        let printed: Vec<u8> = self.template.rest(&[errors, output]);
         if told.secrets.iter().any(|secret| memmem::find(&printed, secret).is_some()) {
             return Err(Fault::Leak);
         }
@@ -135,7 +144,11 @@ impl Validator for Judge {
         if octets.contains(&0) {
             return Some("an argument holds no NUL".to_owned());
         }
-        if octets.len() > MAX_TOKEN {
+        let is_long = |arg: &String| {
+            let places = arg.matches(TOKEN).count();
+            places > 0 && arg.len() + places * octets.len() > MAX_ARGUMENT
+        };
+        if self.template.program.args.iter().any(is_long) {
             return Some("longer than an argument may be".to_owned());
         }
         (cfg!(not(unix)) && token.as_str().is_none()).then(|| "an argument is UTF-8".to_owned())
@@ -170,18 +183,59 @@ fn os_text(octets: &[u8]) -> OsString {
     String::from_utf8_lossy(octets).into_owned().into()
 }
 
-/// Reads all there is on a thread of its own, and hands on the beginning.
-fn drained(pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (to, read) = channel();
+/// What comes over a pipe, read on a thread of its own.
+struct Drained {
+    beginning: Receiver<Vec<u8>>,
+    /// Alive as long as the thread is.
+    thread: Weak<()>,
+}
+
+/// Reads all there is, and hands on the beginning.
+fn drained(pipe: impl Read + Send + 'static) -> Drained {
+    let (to, beginning) = channel();
+    let alive = Arc::new(());
+    let thread = Arc::downgrade(&alive);
     // Without a thread nothing is read, and what would have been is missing.
     let _ = std::thread::Builder::new().stack_size(1 << 18).spawn(move || {
+        let _alive = alive;
         let mut pipe = pipe;
         let mut beginning = Vec::new();
         let _ = pipe.by_ref().take(MAX_PRINTED).read_to_end(&mut beginning);
         let _ = std::io::copy(&mut pipe, &mut std::io::sink());
         let _ = to.send(beginning);
     });
-    read
+    Drained { beginning, thread }
+}
+
+impl Template {
+    /// What came over the pipes of a process that has ended. Those that are held open all the same are given up.
+    fn rest(&self, pipes: &[Drained]) -> Vec<u8> {
+        let mut printed = Vec::new();
+        let mut most = REST;
+        for pipe in pipes {
+            match pipe.beginning.recv_timeout(most) {
+                Ok(beginning) => printed.extend(beginning),
+                Err(_) => {
+                    lock(&self.held).push(Weak::clone(&pipe.thread));
+                    // All have had that time.
+                    most = Duration::ZERO;
+                }
+            }
+        }
+        printed
+    }
+
+    /// Makes sure that not too many pipes are held open.
+    fn check_held(&self) -> Result<(), Fault> {
+        let mut held = lock(&self.held);
+        held.retain(|thread| thread.strong_count() > 0);
+        if held.len() < MAX_HELD {
+            return Ok(());
+        }
+        let why =
+            format!("what it has left running holds {} pipes open: a command ends with all it starts", held.len());
+        Err(Fault::Gone(why))
+    }
 }
 
 #[cfg(test)]

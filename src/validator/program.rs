@@ -7,7 +7,7 @@ use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read};
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -151,6 +151,12 @@ pub enum StartError {
         /// Why, and what would help.
         why: String,
     },
+    /// Its arguments, or one of them, are longer than they may be.
+    #[error("cannot run `{command}`: its arguments are longer than they may be")]
+    TooLong {
+        /// The program.
+        command: String,
+    },
     /// It runs, and does not say what it should.
     #[error("`{command}` {why}")]
     NoHello {
@@ -169,6 +175,15 @@ pub(super) struct Pipes {
     /// The end of `errors` into which the process writes: while it is held, that pipe does not end.
     pub(super) errors_end: PipeWriter,
 }
+
+/// The pauses after which what could not be started is tried again: where it cannot at the moment, it may soon.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(160),
+    Duration::from_millis(320),
+    Duration::from_millis(640),
+];
 
 type Child = Arc<Mutex<Option<Box<dyn ChildWrapper>>>>;
 
@@ -288,17 +303,32 @@ impl Group {
         });
         #[cfg(unix)]
         wrapped.wrap(ProcessGroup::leader());
-        let mut live = lock(&LIVE);
-        if live.over {
-            return Err(program.not_run("the run is over".to_owned()));
-        }
-        let child = wrapped.spawn().map_err(|error| {
-            program.not_run(match error.kind() {
-                std::io::ErrorKind::NotFound => "there is no such program: give its path, or a name in PATH".to_owned(),
-                std::io::ErrorKind::PermissionDenied => "it is not executable: `chmod +x` makes it so".to_owned(),
-                _ => error.to_string(),
-            })
-        })?;
+        let mut pauses = PAUSES.iter();
+        let (mut live, child) = loop {
+            let live = lock(&LIVE);
+            if live.over {
+                return Err(program.not_run("the run is over".to_owned()));
+            }
+            let error = match wrapped.spawn() {
+                Ok(child) => break (live, child),
+                Err(error) => error,
+            };
+            drop(live);
+            let why = match error.kind() {
+                ErrorKind::NotFound => "there is no such program: give its path, or a name in PATH".to_owned(),
+                ErrorKind::PermissionDenied => "it is not executable: `chmod +x` makes it so".to_owned(),
+                ErrorKind::ArgumentListTooLong => return Err(StartError::TooLong { command: program.command.clone() }),
+                // Too many processes or files at the moment, or the program is just being written.
+                _ => {
+                    if let Some(pause) = pauses.next() {
+                        std::thread::sleep(*pause);
+                        continue;
+                    }
+                    error.to_string()
+                }
+            };
+            return Err(program.not_run(why));
+        };
         let number = live.next;
         live.next += 1;
         let child: Child = Arc::new(Mutex::new(Some(child)));
@@ -378,6 +408,27 @@ mod tests {
         assert!(start("/etc/passwd", None).contains("it is not executable"));
         assert!(start("true", Some("/no/such/folder")).contains("is no folder"));
         assert_eq!(start("true", None), "");
+    }
+
+    /// A program that is open for writing cannot be run (`ETXTBSY`).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_cannot_be_run_at_the_moment_is_tried_again() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("busy");
+        std::fs::copy("/bin/true", &path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = Program::parse(&path.display().to_string()).unwrap();
+        let written = File::options().append(true).open(&path).unwrap();
+        let why = Group::start(&program, &program.args).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(why.contains("busy"), "{why}");
+        let soon = std::thread::spawn(move || {
+            std::thread::sleep(PAUSES[0]);
+            drop(written);
+        });
+        assert!(Group::start(&program, &program.args).is_ok());
+        soon.join().unwrap();
     }
 
     #[test]

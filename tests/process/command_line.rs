@@ -284,12 +284,64 @@ mod commands {
         assert_eq!(validator.validate(&Token::new("x"), NumericDate(7)), Err(Fault::Leak));
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn one_that_leaves_its_pipes_to_others_is_given_up_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        // In a session, and so a group, of its own, before the command ends.
+        let script = r#"cd "$(dirname "$0")"
+            setsid sh -c "echo \$\$ >> pids; : > ready-$$; exec sleep 1000" &
+            while [ ! -e ready-$$ ]; do :; done; exit 1"#;
+        let program =
+            Program::parse(&format!("{} {{token}} {{policy-file}}", scripted(folder.path(), script).display()));
+        let maker = Template::new(program.unwrap()).unwrap().maker();
+        let policy = crate::support::policy("symmetric", "shop");
+        let says = || {
+            let mut validator = maker();
+            assert_eq!(validator.configure(&policy), Ok(Configured::Ready));
+            validator.validate(&Token::new("x"), NumericDate(7))
+        };
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| [says(), says(), says(), says()])).collect();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        });
+        let last = says();
+        let end_them = || {
+            let pids = std::fs::read_to_string(folder.path().join("pids")).unwrap();
+            let _ = std::process::Command::new("kill").args(pids.lines()).status();
+        };
+        end_them();
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Verdict::Reject(_)))), "{answers:?}");
+        assert!(matches!(&last, Err(Fault::Gone(why)) if why.contains("holds 64 pipes open")), "{last:?}");
+        // When those are gone it could be shown the next one.
+        let again = (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            says().is_ok()
+        });
+        end_them();
+        assert!(again);
+    }
+
     #[test]
     fn what_an_argument_cannot_hold_is_not_presented() {
         let folder = tempfile::tempdir().unwrap();
         let mut validator = validator(folder.path(), "exit 1", 20_000);
         assert!(validator.cannot_carry(&Token::new("a\0b")).is_some());
         assert!(validator.cannot_carry(&Token::new("a".repeat(200_000))).is_some());
+        // What is longer only together with the others is found out by trying.
+        let path = folder.path().join("check");
+        let told = |line: &str| {
+            let program = Program::parse(&format!("{} {line} {{policy-file}}", path.display())).unwrap();
+            let mut validator = Template::new(program).unwrap().maker()();
+            assert_eq!(validator.configure(&crate::support::policy("symmetric", "shop")), Ok(Configured::Ready));
+            validator
+        };
+        let half = Token::new("a".repeat(70_000));
+        assert_eq!(validator.cannot_carry(&half), None);
+        assert!(told("{token}.{token}").cannot_carry(&half).is_some());
+        let mut many = told(&"{token} ".repeat(200));
+        assert_eq!(many.cannot_carry(&half), None);
+        assert!(matches!(many.validate(&half, NumericDate(7)), Err(Fault::Unjudged(why)) if why.contains("longer")));
         let odd = Token::new([0xff, 0xfe]);
         assert_eq!(validator.cannot_carry(&odd), None);
         assert!(matches!(validator.validate(&odd, NumericDate(7)), Ok(Verdict::Reject(_))));
