@@ -3,6 +3,7 @@
 //! Forging is a function of the scenario, the world, the time and a number that keeps `jti`, `iat` and subject fresh: the
 //! same four give the same octets.
 
+mod carried;
 mod draft;
 mod value;
 
@@ -339,6 +340,13 @@ struct At {
     step: usize,
     /// Its index, and what it does.
     act: Option<(usize, &'static str)>,
+}
+
+impl At {
+    /// A number that tells the acts of a token apart.
+    fn number(self) -> usize {
+        self.act.map_or(0, |(index, _)| index + 1)
+    }
 }
 
 impl fmt::Display for At {

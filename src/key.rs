@@ -2,11 +2,14 @@
 //!
 //! These keys protect nothing. Their `Debug` form shows no private octet, and nothing that is stored or printed holds one.
 
+mod certificate;
 mod ec;
 mod memo;
 mod public_text;
 
+pub(crate) use certificate::ecdsa_der;
 pub use memo::{Ledger, Memo};
+pub(crate) use public_text::armoured;
 pub use public_text::public_text;
 
 use crate::jose::{Family, Hash, Material, Primitive};
@@ -59,6 +62,7 @@ pub enum DerivedKind {
 pub struct PrivateKey {
     material: Material,
     digest: OnceLock<[u8; 32]>,
+    certificate: OnceLock<Option<Vec<u8>>>,
     half: Half,
 }
 
@@ -228,7 +232,7 @@ impl PrivateKey {
     }
 
     fn of(material: Material, half: Half) -> Self {
-        PrivateKey { material, half, digest: OnceLock::new() }
+        PrivateKey { material, half, digest: OnceLock::new(), certificate: OnceLock::new() }
     }
 
     /// What tells keys apart in a memo; computed once.
@@ -240,6 +244,13 @@ impl PrivateKey {
     #[must_use]
     pub fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// A certificate over the public half that the key itself signed, in DER (RFC 5280 section 4.1): the same octets each time.
+    /// `None` for a secret.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.get_or_init(|| certificate::self_signed(self)).as_deref()
     }
 
     /// Whether it signs with that algorithm.

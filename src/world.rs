@@ -109,6 +109,18 @@ pub struct Key {
     pub private: Option<PrivateKey>,
 }
 
+impl Key {
+    /// Its certificates in DER: those that it is published with, else one that it signs for itself where it can. `None` for a
+    /// secret, and where there is neither.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Vec<Vec<u8>>> {
+        if !self.jwk.x5c.is_empty() {
+            return Some(self.jwk.x5c.clone());
+        }
+        Some(vec![self.private.as_ref()?.certificate()?.to_vec()])
+    }
+}
+
 /// A relying party.
 #[derive(Clone, Debug)]
 pub struct Party {

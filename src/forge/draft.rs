@@ -4,6 +4,7 @@ mod mangle;
 mod seek;
 mod text;
 
+use super::carried::carried;
 use super::value::resolve;
 use super::{At, Forge, Pen, Situation};
 use crate::error::Error;
@@ -13,8 +14,7 @@ use crate::jose::{
 use crate::key::{PrivateKey, public_text};
 use crate::provenance::{Jws, Presented, Provenance, SigningEvent};
 use crate::scenario::{
-    Act, Duplicate, EcdsaInteger, Honest, KeyHeader, Kid, Mangle, PublicForm, Raw, Segment, SetMember, SignWith, Span,
-    Splice,
+    Act, Duplicate, EcdsaInteger, Honest, Kid, Mangle, PublicForm, Raw, Segment, SetMember, SignWith, Span, Splice,
 };
 use crate::world::{Key, World};
 use std::collections::BTreeMap;
@@ -169,23 +169,10 @@ impl Draft {
                 Act::SeekLeadingZero { of } => self.sought = Some(*of),
                 Act::StripSignature {} => self.signature = Some(Vec::new()),
                 Act::Splice(splice) => self.splice(forge, situation, party, splice, tokens, place)?,
-                Act::EmbedKey { r#as: KeyHeader::Jwk, key } => {
-                    let jwk = named_key(forge.world(), key).map_err(|problem| wrong(&problem))?.jwk.clone();
-                    if matches!(jwk.material, crate::jose::Material::Oct { .. }) {
-                        return Err(wrong("a secret is not carried in a header: name a key pair"));
-                    }
-                    let json = serde_json::to_value(jwk).map_err(|error| wrong(&error.to_string()))?;
-                    set(members(&mut self.header, place)?, "jwk", Json::from_serde(&json));
-                }
-                Act::EmbedKey { r#as: KeyHeader::Jku, key } => {
+                Act::EmbedKey { r#as, key } => {
                     let key = named_key(forge.world(), key).map_err(|problem| wrong(&problem))?;
-                    let number = situation.nonce.number(situation.step, place.act.map_or(0, |(index, _)| index + 1));
-                    let url = self::url(forge.world(), key, number).map_err(|problem| wrong(&problem))?;
-                    set(members(&mut self.header, place)?, "jku", Json::string(url));
-                }
-                Act::EmbedKey { r#as, .. } => {
-                    let name = serde_json::to_value(r#as).unwrap_or_default();
-                    return Err(not_run(format!("embed-key as {}", name.as_str().unwrap_or_default())));
+                    let value = carried(forge.world(), situation, key, *r#as, place.number());
+                    set(members(&mut self.header, place)?, r#as.member(), value.map_err(|problem| wrong(&problem))?);
                 }
                 Act::Serialize { r#as } => match r#as {
                     Serialization::General | Serialization::Nested => {
@@ -481,19 +468,6 @@ fn published_kid(situation: &Situation, key: &Key) -> Option<String> {
             .and_then(|(_, kid)| kid.clone())
     });
     listed.or_else(|| key.jwk.kid.clone())
-}
-
-/// Where a token says that a JWK Set with this key is: at the key's owner, or at the attacker's host, and in each token at
-/// another place, so that whoever fetches it shows for which token.
-fn url(world: &World, key: &Key, number: u64) -> Result<String, String> {
-    let place = world.label(&["url", &number.to_string()]);
-    match key.owner.as_ref().and_then(|owner| world.issuer(owner)) {
-        None => Ok(format!("https://{}.example/{place}/jwks.json", world.label(&["attacker"]))),
-        Some(owner) => {
-            let address = owner.address().ok_or("the name of its issuer is no URL to put a JWK Set at")?;
-            Ok(format!("{}://{}/{place}/jwks.json", address.scheme, address.authority))
-        }
-    }
 }
 
 fn named_key<'w>(world: &'w World, alias: &str) -> Result<&'w Key, String> {

@@ -1,8 +1,9 @@
 //! What a value of a scenario stands for in a world at a time.
 
+use super::carried::{certificate, url};
 use super::{At, Forge, Situation};
 use crate::error::Error;
-use crate::jose::{Json, Jwk, Material, Member};
+use crate::jose::{Json, Jwk, Material, Member, encode_base64};
 use crate::policy::TENANT_PLACE;
 use crate::scenario::{Honest, Value};
 
@@ -71,6 +72,15 @@ pub(super) fn resolve(
         Value::Thumbprint(alias) => {
             Json::string(world.key(alias).ok_or_else(|| unknown("key", alias))?.jwk.material.thumbprint())
         }
+        Value::Certificate(alias) => {
+            let key = world.key(alias).ok_or_else(|| unknown("key", alias))?;
+            Json::string(encode_base64(&certificate(key).map_err(wrong)?))
+        }
+        Value::Url { of, file } => {
+            let key = world.key(of).ok_or_else(|| unknown("key", of))?;
+            Json::string(url(world, situation, key, file.as_deref(), place.number()).map_err(wrong)?)
+        }
+        Value::Quoted(of) => Json::string(again(of)?.write()),
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| Ok(Member::new(name, again(value)?));
             Json::Object(members.iter().map(member).collect::<Result<_, Error>>()?)

@@ -46,7 +46,11 @@ pub(super) fn spell(part: Segment, spelling: Spelling) -> Act {
 }
 
 pub(super) fn embed_jwk(key: &Key) -> Act {
-    Act::EmbedKey { r#as: KeyHeader::Jwk, key: key.alias.clone() }
+    embed_key(KeyHeader::Jwk, key)
+}
+
+pub(super) fn embed_key(r#as: KeyHeader, key: &Key) -> Act {
+    Act::EmbedKey { r#as, key: key.alias.clone() }
 }
 
 pub(super) fn mangle(how: Mangle) -> Act {

@@ -15,6 +15,7 @@ mod key_scope;
 mod lifecycle;
 mod public_text;
 mod replay;
+mod resolution;
 mod signature;
 mod state;
 mod storm;
@@ -66,6 +67,9 @@ static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
         key_scope::CLASSES,
         trust_scope::CLASSES,
         lifecycle::CLASSES,
+        resolution::CLASSES,
+        resolution::BY_KID,
+        resolution::BY_PLACE,
         discovery::CLASSES,
         configuration::ISSUERS,
         configuration::KEYS,

@@ -145,11 +145,13 @@ impl Player<'_> {
             Act::EmbedKey { r#as, key } => {
                 is(!parts.raw_header)?;
                 let key = self.world.key(key)?;
-                let home = key.owner.as_ref().and_then(|owner| self.world.issuer(owner));
+                let secret = matches!(key.jwk.material, Material::Oct { .. });
+                let has_place = || is(self.has_place(key));
                 match r#as {
-                    KeyHeader::Jwk => is(!matches!(key.jwk.material, Material::Oct { .. })),
-                    KeyHeader::Jku => is(home.is_none_or(|owner| owner.address().is_some())),
-                    KeyHeader::X5c | KeyHeader::X5u => None,
+                    KeyHeader::Jwk => is(!secret),
+                    KeyHeader::Jku => has_place(),
+                    KeyHeader::X5u => is(!secret).and_then(|()| has_place()),
+                    KeyHeader::X5c | KeyHeader::X5t | KeyHeader::X5tS256 => is(has_certificate(key)),
                 }
             }
             Act::Serialize { r#as } => is(!matches!(r#as, Serialization::General | Serialization::Nested)),
@@ -173,6 +175,12 @@ impl Player<'_> {
             }
             Act::Spell { .. } => Some(()),
         }
+    }
+
+    /// Whether something about a key can be put at its owner's host, or at the attacker's.
+    fn has_place(&self, key: &Key) -> bool {
+        let home = key.owner.as_ref().and_then(|owner| self.world.issuer(owner));
+        home.is_none_or(|owner| owner.address().is_some())
     }
 
     fn sign(&self, honest: &Key, sign: &SignWith) -> Plays {
@@ -237,6 +245,12 @@ impl Player<'_> {
                 let trusted = world.party(party)?.issuers.iter().any(|trust| trust.alias == *issuer);
                 trusted.then_some(true)?
             }
+            Value::Certificate(alias) => has_certificate(world.key(alias)?).then_some(true)?,
+            Value::Url { of, .. } => self.has_place(world.key(of)?).then_some(true)?,
+            Value::Quoted(of) => {
+                self.value(of)?;
+                true
+            }
             Value::Signer(alias) => world.signer(alias).is_some().then_some(true)?,
             Value::Jwk(alias) => {
                 let secret = matches!(world.key(alias)?.jwk.material, Material::Oct { .. });
@@ -263,6 +277,11 @@ fn settle(honest: &Key, parts: &mut Parts) -> Plays {
 /// Whether signatures by this key have an R and an S.
 fn is_curve(key: &Key) -> bool {
     matches!(key.jwk.material, Material::Ec { .. })
+}
+
+/// Whether the key has a certificate, or can make one.
+fn has_certificate(key: &Key) -> bool {
+    !matches!(key.jwk.material, Material::Oct { .. }) && (key.private.is_some() || !key.jwk.x5c.is_empty())
 }
 
 fn can_sign(key: &Key, alg: Option<&str>) -> bool {

@@ -68,7 +68,10 @@ impl JudgedClass {
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let id = self.class.id;
-        let reasons: Vec<_> = self.tally.skipped.keys().map(String::as_str).collect();
+        let mut reasons: Vec<_> = self.tally.skipped.keys().map(String::as_str).collect();
+        if reasons.is_empty() {
+            reasons.push("its keys would have to be fetched, and only `wrongkey test` serves them");
+        }
         let waived: BTreeSet<_> = self.verdict.waived.iter().map(|(_, reason)| reason.as_str()).collect();
         if self.tally.presented == 0 {
             return Some(format!("{id} not tried: {}", reasons.join("; ")));

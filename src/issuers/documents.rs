@@ -1,12 +1,18 @@
 //! What stands at a URL: an issuer's discovery document or key set, or what the attacker puts there.
 
 use crate::jose::{JwkSet, Material};
+use crate::key::armoured;
 use crate::policy::{TENANT_PLACE, TrustPolicy, tenant_in};
 use crate::world::{
     Address, CONVERGED_JWKS, Calendar, EVERY_TENANT, JWKS, OPENID_CONFIGURATION, Publication, SERVER_METADATA, World,
     host_of,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Files of the attacker's in which everybody's public keys stand behind the attacker's own, or before them.
+const OWN_FIRST: &str = "own-first.json";
+const OWN_LAST: &str = "own-last.json";
 
 /// What a host answers to a request for a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +26,7 @@ pub enum Answer {
     },
     /// The host is an issuer's, and has nothing there.
     Nothing,
-    /// The host is nobody's: the attacker answers.
+    /// The host is nobody's: the attacker answers, with JSON, or with text that stands for itself.
     Attacker(Value),
 }
 
@@ -30,6 +36,8 @@ pub struct Published {
     issuers: Vec<Publisher>,
     converged: JwkSet,
     attackers: JwkSet,
+    /// Certificates of those keys as PEM, by the thumbprint of the key.
+    certificates: BTreeMap<String, String>,
     /// For how many seconds a document may be kept, where somebody says so.
     pub max_age: Option<u64>,
 }
@@ -91,8 +99,13 @@ impl Published {
         });
         let own = world.keys.iter().filter(|key| key.owner.is_none());
         let public = own.filter(|key| !matches!(key.jwk.material, Material::Oct { .. }));
+        let certified = public.clone().filter_map(|key| {
+            let chain = key.certificates()?;
+            Some((key.jwk.material.thumbprint(), chain.iter().map(|der| armoured("CERTIFICATE", der)).collect()))
+        });
         Published {
             issuers: issuers.collect(),
+            certificates: certified.collect(),
             converged: world.converged_set(publication, calendar),
             attackers: JwkSet::of(public.map(|key| world.published_jwk(key, None, calendar)).collect()),
             max_age: world.parties.iter().filter_map(|party| party.jwks_max_age).min(),
@@ -151,10 +164,22 @@ impl Published {
         serde_json::to_value(set).ok()
     }
 
-    /// The attacker answers every path: as an issuer that was asked for its metadata, or with the attacker's keys.
+    /// The attacker answers every path: as an issuer that was asked for its metadata, with a certificate (RFC 7515 section
+    /// 4.1.5), or with the attacker's keys; before or behind them stand everybody else's, where the file is named so.
     fn attackers_document(&self, authority: &str, path: &str) -> Value {
         let Some(own) = before_path(path).or_else(|| path.strip_suffix(OPENID_CONFIGURATION)) else {
-            return serde_json::to_value(&self.attackers).unwrap_or_default();
+            let file = path.rsplit('/').next().unwrap_or_default();
+            if let Some(pem) = file.strip_suffix(".pem").and_then(|name| self.certificates.get(name)) {
+                return Value::String(pem.clone());
+            }
+            let others = || self.issuers.iter().flat_map(|issuer| issuer.keys.keys.iter().cloned());
+            let mut keys = self.attackers.keys.clone();
+            match file {
+                OWN_FIRST => keys.extend(others()),
+                OWN_LAST => keys = others().chain(keys).collect(),
+                _ => {}
+            }
+            return serde_json::to_value(JwkSet::of(keys)).unwrap_or_default();
         };
         let issuer = format!("https://{authority}{own}");
         let algorithms = ["RS256", "PS256", "ES256", "EdDSA"].map(String::from);
@@ -273,6 +298,18 @@ mod tests {
         let own =
             ["mallory-rsa", "mallory-ec", "mallory-ed"].map(|alias| world.key(alias).unwrap().jwk.kid.clone().unwrap());
         assert_eq!(kids, BTreeSet::from(own));
-        assert_eq!(at(&world, "https://evil.example/x/y"), Answer::Attacker(serde_json::to_value(set).unwrap()));
+        assert_eq!(at(&world, "https://evil.example/x/y"), Answer::Attacker(serde_json::to_value(&set).unwrap()));
+        let first_and_last = |file: &str| {
+            let found = body(at(&world, &format!("https://evil.example/x/{file}")));
+            let found: JwkSet = serde_json::from_value(found).unwrap();
+            assert!(found.keys.len() > set.keys.len());
+            [found.keys.first(), found.keys.last()].map(|jwk| set.keys.contains(jwk.unwrap()))
+        };
+        assert_eq!(first_and_last("own-first.json"), [true, false]);
+        assert_eq!(first_and_last("own-last.json"), [false, true]);
+        let key = world.key("mallory-ec").unwrap();
+        let pem = body(at(&world, &format!("https://evil.example/x/{}.pem", key.jwk.material.thumbprint())));
+        let (_, der) = x509_cert::der::pem::decode_vec(pem.as_str().unwrap().as_bytes()).unwrap();
+        assert_eq!(Some(vec![der]), key.certificates());
     }
 }

@@ -226,7 +226,10 @@ async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cu
         (Some(body), Some(Trouble::Discovery(other))) if is_metadata(&body) => Some(other.clone()),
         (body, _) => body,
     };
-    let text = body.map(|body| body.to_string());
+    let text = body.map(|body| match body {
+        Value::String(text) => (text, "application/pem-certificate-chain"),
+        body => (body.to_string(), "application/json"),
+    });
     let (status, mut response) = match (text, &trouble) {
         (_, Some(Trouble::Unreachable)) => (None, Response::new(Body::empty())),
         (_, Some(Trouble::Status(status))) => {
@@ -241,12 +244,11 @@ async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cu
             (Some(StatusCode::FOUND), response)
         }
         (None, _) => (Some(StatusCode::NOT_FOUND), Response::new(Body::empty())),
-        (Some(text), trouble) => {
+        (Some((text, content_type)), trouble) => {
             let whole = text.len();
             let sent = if *trouble == Some(Trouble::Truncated) { whole / 2 } else { whole };
             let mut response = Response::new(Body::from(Bytes::from(text).slice(..sent)));
-            let json = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             let age = max_age.and_then(|age| HeaderValue::from_str(&format!("max-age={age}")).ok());
             age.and_then(|age| response.headers_mut().insert(header::CACHE_CONTROL, age));
             (Some(StatusCode::OK), response)

@@ -89,7 +89,7 @@ fn pkcs1_der(material: &Material) -> Option<Vec<u8>> {
     Some(rsa_key(material)?.to_pkcs1_der().ok()?.as_bytes().to_vec())
 }
 
-fn spki_der(material: &Material) -> Option<Vec<u8>> {
+pub(super) fn spki_der(material: &Material) -> Option<Vec<u8>> {
     match material {
         Material::Rsa { .. } => Some(rsa_key(material)?.to_public_key_der().ok()?.as_bytes().to_vec()),
         Material::Ec { crv, x, y } => super::ec::spki_der(crv, x, y),
@@ -103,7 +103,8 @@ fn spki_der(material: &Material) -> Option<Vec<u8>> {
     }
 }
 
-fn armoured(label: &str, der: &[u8]) -> String {
+/// DER as PEM (RFC 7468 section 2).
+pub(crate) fn armoured(label: &str, der: &[u8]) -> String {
     let text = encode_base64(der);
     let mut out = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();

@@ -240,6 +240,30 @@ pub enum KeyHeader {
     Jku,
     /// A URL of certificates (section 4.1.5).
     X5u,
+    /// The SHA-1 thumbprint of a certificate (section 4.1.7).
+    X5t,
+    /// The SHA-256 thumbprint of a certificate (section 4.1.8).
+    #[serde(rename = "x5t#S256")]
+    X5tS256,
+}
+
+impl KeyHeader {
+    /// All of them.
+    pub const ALL: &'static [KeyHeader] =
+        &[KeyHeader::Jwk, KeyHeader::X5c, KeyHeader::Jku, KeyHeader::X5u, KeyHeader::X5t, KeyHeader::X5tS256];
+
+    /// The name of the header member.
+    #[must_use]
+    pub fn member(self) -> &'static str {
+        match self {
+            KeyHeader::Jwk => "jwk",
+            KeyHeader::X5c => "x5c",
+            KeyHeader::Jku => "jku",
+            KeyHeader::X5u => "x5u",
+            KeyHeader::X5t => "x5t",
+            KeyHeader::X5tS256 => "x5t#S256",
+        }
+    }
 }
 
 /// One of the two integers of an ECDSA signature (RFC 7518 section 3.4).

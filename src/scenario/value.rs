@@ -66,6 +66,18 @@ pub enum Value {
     Jwk(String),
     /// The RFC 7638 thumbprint of a key.
     Thumbprint(String),
+    /// The first certificate of a key as `x5c` writes it (RFC 7515 section 4.1.6): the one it is published with, else one that
+    /// it signs for itself.
+    Certificate(String),
+    /// A URL at the host of a key's owner, or at the attacker's: another place in each token.
+    Url {
+        /// The alias of the key.
+        of: String,
+        /// The name of the file there; absent: `jwks.json`.
+        file: Option<String>,
+    },
+    /// The compact JSON of another value, as text.
+    Quoted(Box<Value>),
     /// An object with these members, in the order of their names.
     Object(BTreeMap<String, Value>),
     /// Another value's text, edited.
@@ -266,6 +278,9 @@ enum Made {
     Signer(String),
     Jwk(String),
     Thumbprint(String),
+    Certificate(String),
+    Url(UrlWire),
+    Quoted(Box<Value>),
     Object(BTreeMap<String, Value>),
     Edited(EditedWire),
 }
@@ -283,6 +298,14 @@ struct IssuerWire {
 struct IssuerWithWire {
     of: String,
     segment: Box<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UrlWire {
+    of: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -331,6 +354,9 @@ impl Serialize for Value {
             Value::Signer(issuer) => Made::Signer(issuer),
             Value::Jwk(key) => Made::Jwk(key),
             Value::Thumbprint(key) => Made::Thumbprint(key),
+            Value::Certificate(key) => Made::Certificate(key),
+            Value::Url { of, file } => Made::Url(UrlWire { of, file }),
+            Value::Quoted(of) => Made::Quoted(of),
             Value::Object(members) => Made::Object(members),
             Value::Edited { of, edit } => Made::Edited(EditedWire { of, edit }),
         };
@@ -379,12 +405,24 @@ impl Value {
                     Made::Signer(issuer) => Value::Signer(issuer),
                     Made::Jwk(key) => Value::Jwk(key),
                     Made::Thumbprint(key) => Value::Thumbprint(key),
+                    Made::Certificate(key) => Value::Certificate(key),
+                    Made::Url(UrlWire { of, file }) => Value::Url { of, file: file.map(file_name).transpose()? },
+                    Made::Quoted(of) => Value::Quoted(of),
                     Made::Object(members) => Value::Object(members),
                     Made::Edited(EditedWire { of, edit }) => Value::Edited { of, edit },
                 }
             }
         })
     }
+}
+
+/// The last segment of a path, written plainly.
+fn file_name(name: String) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
+        return Err(format!("the `file` {name:?} of a `url` needs 1 to 100 letters, digits, `-`, `_` or `.`"));
+    }
+    Ok(name)
 }
 
 /// Whatever the date is, the literal must be a number.

@@ -82,6 +82,8 @@ interfaces! {
         "The policy gives one issuer several names.";
     PublishedByHand, "published-by-hand",
         "A key set is published octet by octet, so that it can be malformed.";
+    CertificateAuthorities, "certificate-authorities",
+        "The policy names certification authorities, by whose chains a certificate that a token carries is believed (RFC 7515 section 4.1.6).";
     EveryRun, "every-run",
         "None: no token of its own shows it. Every run does it, and the tests of this project assert that it does.";
 }
@@ -94,7 +96,7 @@ impl fmt::Display for Interface {
 
 /// Every class of the table that is not in the catalogue, by group and number.
 pub fn absent() -> impl Iterator<Item = &'static Absent> {
-    [KS, AL, IA, TM, PC].into_iter().flatten()
+    [KS, KR, AL, IA, TM, PC].into_iter().flatten()
 }
 
 const KS: &[Absent] = &[
@@ -122,6 +124,29 @@ const KS: &[Absent] = &[
         id: "KS-38",
         title: "A trust anchor or an intermediate signs a statement about an entity that is not below it.",
         needs: Interface::Federation,
+    },
+];
+
+const KR: &[Absent] = &[
+    Absent {
+        id: "KR-11",
+        title: "`x5c` leads to a public authority, and nothing binds the key in it to the issuer.",
+        needs: Interface::CertificateAuthorities,
+    },
+    Absent {
+        id: "KR-12",
+        title: "The certificate in `x5c` has ended, has not begun, or is for another use.",
+        needs: Interface::CertificateAuthorities,
+    },
+    Absent {
+        id: "KR-30",
+        title: "A JWK of the issuer's set has `kid`, `alg` or `issuer` twice.",
+        needs: Interface::PublishedByHand,
+    },
+    Absent {
+        id: "KR-32",
+        title: "The set is huge, or holds thousands of keys: the validator stays usable.",
+        needs: Interface::PublishedByHand,
     },
 ];
 

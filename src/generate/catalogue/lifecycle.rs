@@ -2,7 +2,7 @@
 
 use super::Class;
 use super::key_scope::own_keys;
-use crate::generate::acts::{embed_jwk, set_claim, the_same_again};
+use crate::generate::acts::{set_claim, the_same_again};
 use crate::generate::site::{Site, Trust, is_secret};
 use crate::jose::{Family, Material, NumericDate, Primitive};
 use crate::rule::Rule;
@@ -101,13 +101,6 @@ pub(super) const CLASSES: &[Class] = &[
             let weak = own_keys(site, |_, key| is_weak(&key.jwk.material));
             weak.into_iter().chain(site.trusts().flat_map(shorter_than_the_hash)).collect()
         },
-    },
-    Class {
-        id: "KR-01",
-        title: "The token brings its own key in the header `jwk`, and the signature is good under it.",
-        aims: Some(Rule::KeyBelongsToIssuer),
-        source: "CVE-2018-0114; RFC 7515 sections 4.1.3 and 6",
-        build: embedded,
     },
 ];
 
@@ -285,15 +278,4 @@ fn overlap(trust: Trust<'_>, old: &Key, new: &Key) -> Vec<Scenario> {
     let present = |honest| site.present(honest, Vec::new());
     let prime = present(trust.honest_by(old));
     vec![site.steps(vec![prime, rotate(old, new, false, true), present(by(trust, new)), present(by(trust, old))])]
-}
-
-fn embedded(site: Site<'_>) -> Vec<Scenario> {
-    let mut scenarios = Vec::new();
-    for trust in site.claimable() {
-        for key in site.attacker_keys().filter(|key| !is_secret(key) && trust.can_use(key)) {
-            let kids = [Kid::Own, Kid::Keep];
-            scenarios.extend(kids.map(|kid| trust.token(vec![embed_jwk(key), trust.sign_with(key, kid)])));
-        }
-    }
-    scenarios
 }
