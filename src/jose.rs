@@ -15,7 +15,7 @@ pub use json::{Json, Member, last};
 pub use jwk::{Jwk, JwkError, JwkSet, Lifetime, Material};
 pub use layout::Layout;
 pub use spelling::{Departure, SpelledPart, Spelling, spell_octets, spell_part};
-pub use text::{decode_base64url, encode_base64, encode_base64url};
+pub use text::{decode_base64, decode_base64url, encode_base64, encode_base64url};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,8 @@
 mod common;
 
 use common::NOW;
+use rsa::pkcs8::DecodePublicKey as _;
+use rsa::traits::PublicKeyParts as _;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -13,14 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use wrongkey::campaign::{Outcome, Plan, Progress, Seen, Selection, Stream, replay, run};
 use wrongkey::finding::Kind;
+use wrongkey::generate::Class;
 use wrongkey::issuers::{Answer, Published, fetching};
-use wrongkey::jose::{JwkSet, NumericDate, Token};
+use wrongkey::jose::{Jwk, JwkSet, Material, NumericDate, Token};
 use wrongkey::policy::{KeySource, TrustPolicy, TrustedIssuer};
 use wrongkey::rule::{Rule, Severity};
 use wrongkey::scenario::Scenario;
 use wrongkey::validator::reference::Reference;
 use wrongkey::validator::{Clock, Configured, Description, Fault, Maker, Validator, Verdict};
 use wrongkey::world::{Calendar, DEFAULT_SEED, Publication, World};
+use x509_cert::der::{Decode as _, Encode as _};
 
 /// How a validator goes about fetching.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,14 @@ enum Habit {
     FollowsJku,
     /// As always; and what `jku` names, to no purpose.
     LooksAtJku,
+    /// As always; and the certificates that `x5u` names, as keys of every issuer.
+    FollowsX5u,
+    /// As `FollowsJku`, where it begins with the name of an issuer that is trusted.
+    AllowsByPrefix,
+    /// As `FollowsJku`, where the name of an issuer's host that is trusted stands in it.
+    AllowsBySubstring,
+    /// As always; and wherever a `kid` leads that is a URL.
+    FollowsKid,
 }
 
 /// The strict reference validator, with keys that it fetches.
@@ -51,15 +63,32 @@ fn fetcher(habit: Habit) -> Maker {
     Arc::new(move || Box::new(Fetcher { habit, handed: None, filled: None, judge: Reference::default() }))
 }
 
-/// The document at a URL, by way of the resolver.
+/// The JSON document at a URL, by way of the resolver.
 fn fetched(resolver: &str, url: &str) -> Option<Value> {
-    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    serde_json::from_str(&text_at(resolver, url)?).ok()
+}
+
+/// What stands at a URL (RFC 3986 section 3), by way of the resolver.
+fn text_at(resolver: &str, url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next()?;
+    let path = behind.split('#').next()?.trim_start_matches('/');
     let mut stream = TcpStream::connect(resolver.strip_prefix("http://")?).ok()?;
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())?
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
+
+/// The RSA key of the first certificate in a PEM text.
+fn certified(pem: &str) -> Option<Jwk> {
+    let (_, der) = x509_cert::der::pem::decode_vec(pem.as_bytes()).ok()?;
+    let certificate = x509_cert::Certificate::from_der(&der).ok()?;
+    let spki = certificate.tbs_certificate.subject_public_key_info.to_der().ok()?;
+    let key = rsa::RsaPublicKey::from_public_key_der(&spki).ok()?;
+    Some(Jwk::new(Material::Rsa { n: key.n().to_bytes_be(), e: key.e().to_bytes_be() }))
 }
 
 /// The keys that an issuer publishes now; `None` where they cannot be had, or discovery tells of another issuer (OpenID Connect
@@ -115,13 +144,24 @@ impl Validator for Fetcher {
             {
                 let _ = fetched(&resolver, &format!("{iss}/.well-known/openid-configuration"));
             }
-            let wants = matches!(self.habit, Habit::FollowsJku | Habit::LooksAtJku);
-            if let Some(set) = said(token, 0, "jku").filter(|_| wants).and_then(|url| fetched(&resolver, &url))
-                && self.habit == Habit::FollowsJku
+            let host = |name: &str| name.split('/').nth(2).unwrap_or_default().to_owned();
+            let name = if self.habit == Habit::FollowsKid { "kid" } else { "jku" };
+            let place = said(token, 0, name).filter(|url| match self.habit {
+                Habit::FollowsJku | Habit::LooksAtJku | Habit::FollowsKid => true,
+                Habit::AllowsByPrefix => handed.issuers.iter().any(|issuer| url.starts_with(&issuer.issuer)),
+                Habit::AllowsBySubstring => handed.issuers.iter().any(|issuer| url.contains(&host(&issuer.issuer))),
+                _ => false,
+            });
+            let set = place.and_then(|url| fetched(&resolver, &url)).filter(|_| self.habit != Habit::LooksAtJku);
+            let mut found: JwkSet = set.and_then(|set| serde_json::from_value(set).ok()).unwrap_or_default();
+            if self.habit == Habit::FollowsX5u
+                && let Some(pem) = said(token, 0, "x5u").and_then(|url| text_at(&resolver, &url))
             {
-                let set: JwkSet = serde_json::from_value(set).unwrap();
+                found.keys.extend(certified(&pem));
+            }
+            if !found.keys.is_empty() {
                 policy.issuers.iter_mut().flat_map(|issuer| &mut issuer.jwks).for_each(|own| {
-                    own.keys.extend(set.keys.iter().cloned());
+                    own.keys.extend(found.keys.iter().cloned());
                 });
             }
             if self.habit == Habit::Pooled {
@@ -151,8 +191,14 @@ fn worlds(names: &[&str]) -> Vec<Arc<World>> {
 }
 
 fn outcome(habit: Habit, names: &[&str], jobs: usize) -> Outcome {
+    outcome_of(habit, names, jobs, "")
+}
+
+/// The same of classes whose ids begin so.
+fn outcome_of(habit: Habit, names: &[&str], jobs: usize, group: &'static str) -> Outcome {
     let worlds = worlds(names);
-    let selection = Selection { key_sources: vec![KeySource::Fetched], ..Selection::default() };
+    let classes = Arc::new(move |class: &Class| class.id.starts_with(group));
+    let selection = Selection { key_sources: vec![KeySource::Fetched], classes, ..Selection::default() };
     let stream = Arc::new(Stream::new(&worlds, &selection, Vec::new(), 0, 0));
     let maker = fetching(fetcher(habit), &worlds, Calendar::At(NOW));
     let plan = Plan { worlds, stream, now: NOW, jobs, timeout: Duration::from_secs(20), max_findings: 50 };
@@ -292,6 +338,47 @@ fn with_jku(habit: Habit, key: &str) -> Seen {
     let scenario = Scenario::from_json(text.as_bytes()).unwrap();
     let mut replayed = replay(&worlds, &maker, &scenario, NOW, Duration::from_secs(20)).unwrap();
     replayed.cases.pop().unwrap().seen
+}
+
+/// Classes by which somebody was found to fetch what the token alone names.
+fn led_astray_by(habit: Habit) -> BTreeSet<String> {
+    let outcome = outcome_of(habit, &["two-issuers"], 2, "KR-");
+    assert!(outcome.tally.baseline_held());
+    let conduct = outcome.tally.conduct[&Rule::UrlNotFetched];
+    assert!(conduct.broken > 0 && conduct.broken <= conduct.tempted, "{conduct:?}");
+    let found = outcome.findings.iter().filter(|finding| finding.rules == [Rule::UrlNotFetched].into());
+    found.filter(|finding| finding.reproduced).flat_map(|finding| finding.classes.clone()).collect()
+}
+
+#[test]
+fn each_way_to_be_led_elsewhere_is_found_by_the_class_that_tries_it() {
+    let all = [
+        (Habit::FollowsJku, &["KR-04", "KR-05", "KR-06", "KR-07"][..]),
+        (Habit::FollowsX5u, &["KR-08"]),
+        (Habit::AllowsByPrefix, &["KR-05", "KR-06"]),
+        (Habit::AllowsBySubstring, &["KR-05", "KR-06"]),
+        (Habit::FollowsKid, &["KR-15"]),
+        (Habit::Discovers, &["KR-24"]),
+    ];
+    for (habit, classes) in all {
+        let found = led_astray_by(habit);
+        let missing: Vec<_> = classes.iter().filter(|class| !found.contains(**class)).collect();
+        assert!(missing.is_empty(), "{missing:?}: {found:?}");
+    }
+    // Who compares beginnings goes to no other host by its plain name.
+    assert!(!led_astray_by(Habit::AllowsByPrefix).contains("KR-07"));
+}
+
+#[test]
+fn one_that_looks_nowhere_is_tempted_by_every_token_of_a_class_about_fetching() {
+    let outcome = outcome_of(Habit::Always, &["storm-0558", "two-issuers", "multi-tenant"], 2, "KR-");
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    let about = wrongkey::generate::classes().iter().filter(|class| class.aims == Some(Rule::UrlNotFetched));
+    let presented: Vec<_> = about.map(|class| (class.id, outcome.tally.classes[class.id].presented)).collect();
+    assert!(presented.iter().all(|(_, count)| *count > 0), "{presented:?}");
+    let conduct = outcome.tally.conduct[&Rule::UrlNotFetched];
+    assert!(conduct.tempted >= presented.iter().map(|(_, count)| count).sum(), "{conduct:?} {presented:?}");
+    assert_eq!(conduct.broken, 0);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub fn encode_base64(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
-pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+/// The same read back, strictly; `None` where the text is anything else.
+#[must_use]
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }

@@ -121,10 +121,14 @@ flaws! {
         "It verifies on whichever curve the key is, and never compares that with the one of the algorithm.";
     EmbeddedJwkTrusted, "embedded-jwk-trusted",
         "It verifies with the key that the token's own header carries.";
+    EmbeddedCertificateTrusted, "embedded-certificate-trusted",
+        "It verifies with the RSA key of the certificate that the token's own header carries, whoever signed that.";
     ConfirmationKeyTrusted, "confirmation-key-trusted",
         "It also verifies with the holder's key, which the token itself names in `cnf`.";
     LookupByKidEmptySecret, "lookup-by-kid-empty-secret",
         "Its key lookup answers an unknown `kid` with an empty secret.";
+    KidAsFile, "kid-as-file",
+        "It takes `kid` for the path of the file that holds the secret, and `/dev/null` is a file with nothing in it.";
 
     UseEncAccepted, "use-enc-accepted",
         "It never reads the `use` of the key.";

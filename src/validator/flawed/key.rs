@@ -1,11 +1,16 @@
 //! A listed key, parsed once for each algorithm that it is asked for.
 
-use crate::jose::{Family, Hash, Jwk, Material, Primitive, encode_base64};
+use crate::jose::{Family, Hash, Jwk, Material, Primitive, decode_base64, encode_base64};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::{hmac, signature};
+use rsa::pkcs8::DecodePublicKey as _;
+use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::sync::OnceLock;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
 
 /// The names of all algorithms that can be verified here.
 pub(super) const ALGORITHMS: [&str; 14] = [
@@ -169,6 +174,15 @@ impl Key {
         pem.push_str("-----END PUBLIC KEY-----\n");
         Some(pem)
     }
+}
+
+/// The RSA key of the first certificate in `x5c` (RFC 7515 section 4.1.6).
+pub(super) fn key_of_the_certificate(header: &Map<String, Value>) -> Option<Jwk> {
+    let der = decode_base64(header.get("x5c")?.get(0)?.as_str()?)?;
+    let certificate = Certificate::from_der(&der).ok()?;
+    let spki = certificate.tbs_certificate.subject_public_key_info.to_der().ok()?;
+    let key = RsaPublicKey::from_public_key_der(&spki).ok()?;
+    Some(Jwk::new(Material::Rsa { n: key.n().to_bytes_be(), e: key.e().to_bytes_be() }))
 }
 
 /// HMAC under a secret that is not in the policy.

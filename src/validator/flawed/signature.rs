@@ -1,7 +1,7 @@
 //! Who signed: the keys that are tried, what is asked of each, and whether the signature is by it.
 
 use super::issuer::{is_in_every_object, key_of_the_subject};
-use super::key::{self, Key};
+use super::key::{self, Key, key_of_the_certificate};
 use super::read::Jws;
 use super::trust::{Claimed, Trust, name_within, tenant_claim};
 use super::{Flaw, Flawed, Refusal};
@@ -43,12 +43,13 @@ impl Flawed {
         Err(refusal)
     }
 
-    /// Whether a lookup that found no key hands out an empty secret.
+    /// Whether a lookup by name hands out an empty secret.
     fn finds_an_empty_secret(&self, claimed: &Claimed<'_>, candidates: &[Arc<Key>], kid: Option<&str>) -> bool {
         match self.flaw {
             Some(Flaw::LookupByKidEmptySecret) => {
                 kid.is_some_and(|kid| candidates.iter().all(|key| key.jwk.kid.as_deref() != Some(kid)))
             }
+            Some(Flaw::KidAsFile) => kid.is_some_and(|kid| kid.ends_with("/dev/null")),
             Some(Flaw::PrototypeNames) => is_in_every_object(&claimed.name) || kid.is_some_and(is_in_every_object),
             _ => false,
         }
@@ -58,6 +59,7 @@ impl Flawed {
     fn carried(&self, jws: &Jws) -> Option<Arc<Key>> {
         let jwk = match self.flaw? {
             Flaw::EmbeddedJwkTrusted => Jwk::deserialize(jws.header.get("jwk")?).ok(),
+            Flaw::EmbeddedCertificateTrusted => key_of_the_certificate(&jws.header),
             Flaw::ConfirmationKeyTrusted => Jwk::deserialize(jws.claims.get("cnf")?.get("jwk")?).ok(),
             Flaw::SelfIssuedTrusted => key_of_the_subject(&jws.claims),
             _ => None,
@@ -69,7 +71,8 @@ impl Flawed {
     fn candidates(&self, trust: &Trust, claimed: &Claimed<'_>, jws: &Jws) -> Vec<Arc<Key>> {
         let kid = jws.kid();
         let carried = self.carried(jws);
-        if let (Some(Flaw::EmbeddedJwkTrusted), Some(key)) = (self.flaw, &carried) {
+        let instead = matches!(self.flaw, Some(Flaw::EmbeddedJwkTrusted | Flaw::EmbeddedCertificateTrusted));
+        if let (true, Some(key)) = (instead, &carried) {
             return vec![Arc::clone(key)];
         }
         if self.flaw == Some(Flaw::SignatureOnlyOverMergedKeys) {

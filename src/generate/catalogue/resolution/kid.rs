@@ -41,16 +41,11 @@ pub(in super::super) const CLASSES: &[Class] = &[
     },
     Class {
         id: "KR-18",
-        title: "`kid` is no text: `null`, a number, a truth value, a list or an object.",
+        title: "`kid` is no text but `null`, a number, a truth value, a list or an object, over HMAC keyed with nothing, which a \
+                look-up that finds nothing may hand out.",
         aims: Some(Rule::KeyBelongsToIssuer),
-        source: "RFC 7515 section 4.1.4 (`kid` must be a string)",
-        build: |site| {
-            let values = |own: &Key| {
-                let listed = Value::List(vec![Value::Kid(own.alias.clone())]);
-                vec![Value::null(), Value::integer(0), Value::integer(1), Value::bool(true), listed, json("{}")]
-            };
-            named(site, values)
-        },
+        source: "RFC 7515 section 4.1.4 (`kid` must be a string); RFC 7518 section 3.2",
+        build: no_text,
     },
     Class {
         id: "KR-19",
@@ -148,12 +143,29 @@ fn keyed(site: Site<'_>, known: &[(&str, &str)]) -> Vec<Scenario> {
 
 fn injected(site: Site<'_>) -> Vec<Scenario> {
     let mut scenarios = keyed(site, &QUERIES);
-    scenarios.extend(attacked(site, |_, _, _| {
-        let pieces = PIECES.map(|piece| (Vec::new(), vec![Kid::Text(piece.to_owned())]));
-        let queries = [r#"{"$ne":null}"#, r#"{"$gt":""}"#];
-        let objects = queries.map(|query| (vec![set_header("kid", json(query))], vec![Kid::Keep]));
-        pieces.into_iter().chain(objects).collect()
-    }));
+    scenarios.extend(over_nothing(site, [r#"{"$ne":null}"#, r#"{"$gt":""}"#].map(json)));
+    scenarios
+        .extend(attacked(site, |_, _, _| PIECES.map(|piece| (Vec::new(), vec![Kid::Text(piece.to_owned())])).into()));
+    scenarios
+}
+
+/// These `kid`s over HMAC keyed with nothing.
+fn over_nothing(site: Site<'_>, values: impl IntoIterator<Item = Value>) -> Vec<Scenario> {
+    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, own(trust)?))) else { return Vec::new() };
+    let nothing = || sign_secret(key, PublicForm::Layout(Layout::Empty), None, Kid::Keep);
+    some(trust, values.into_iter().map(|value| vec![set_header("kid", value), nothing()]))
+}
+
+/// And over a good signature, where the standards leave it open.
+fn no_text(site: Site<'_>) -> Vec<Scenario> {
+    let values = || {
+        let own = site.first().find_map(own).map(|key| Value::List(vec![Value::Kid(key.alias.clone())]));
+        let plain = [Value::null(), Value::integer(0), Value::integer(1), Value::bool(true), json("{}")];
+        plain.into_iter().chain(own)
+    };
+    let mut scenarios = over_nothing(site, values());
+    let honest = site.first().flat_map(|trust| some(trust, values().map(|value| vec![set_header("kid", value)])));
+    scenarios.extend(honest);
     scenarios
 }
 

@@ -137,6 +137,17 @@ pub(super) fn flip(flaw: Flaw) -> Option<Vec<Event>> {
             let jwk = serde_json::to_value(&evil.jwk).unwrap();
             only(both.clone(), honest.header("jwk", jwk).sign(&evil))
         }
+        Flaw::EmbeddedCertificateTrusted => {
+            let (evil, certificate) = Signer::certified("evil");
+            let policy = policy(vec![issuer(A, &[&RSA])]);
+            let carrying = Draft::of(A, &RSA, "RS256").header("x5c", json!([certificate]));
+            only(policy, carrying.sign(&evil))
+        }
+        Flaw::KidAsFile => {
+            let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
+            let empty = Signer::secret("../../dev/null", &[]);
+            only(policy, Draft::of(A, &empty, "HS256").sign(&empty))
+        }
         Flaw::LookupByKidEmptySecret => {
             let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
             let empty = Signer::secret("unknown", &[]);

@@ -1,6 +1,6 @@
 //! Keys, tokens and policies made by hand for the tests beside this file.
 
-use crate::jose::{Jwk, JwkSet, Material, NumericDate, Serialization, Token, encode_base64url};
+use crate::jose::{Jwk, JwkSet, Material, NumericDate, Serialization, Token, encode_base64, encode_base64url};
 use crate::policy::{KeySource, Replay, TrustPolicy, TrustedIssuer};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -54,6 +54,15 @@ impl Signer {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         Signer::new(kid, Material::Rsa { n, e }, Pair::Rsa(pair))
+    }
+
+    /// The key of a shipped certificate, and that as `x5c` writes it.
+    pub(super) fn certified(kid: &str) -> (Self, String) {
+        let der = |pem: &str| x509_cert::der::pem::decode_vec(pem.as_bytes()).unwrap().1;
+        let pair = RsaKeyPair::from_pkcs8(&der(include_str!("../../../world/keys/rsa-2.pem"))).unwrap();
+        let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+        let certificate = encode_base64(&der(include_str!("../../../world/keys/rsa-2.cert.pem")));
+        (Signer::new(kid, Material::Rsa { n, e }, Pair::Rsa(pair)), certificate)
     }
 
     pub(super) fn short_rsa(kid: &str) -> Self {
