@@ -191,7 +191,8 @@ fn every_other_attack_is_also_signed_by_a_key_of_the_issuer_that_it_claims() {
 }
 
 /// Groups whose every number is accounted for, and their last number.
-const WHOLE_GROUPS: &[(&str, u8)] = &[("KS", 40), ("KL", 22), ("AL", 25), ("IA", 44), ("TM", 16), ("PC", 8)];
+const WHOLE_GROUPS: &[(&str, u8)] =
+    &[("KS", 40), ("KL", 22), ("KR", 32), ("AL", 25), ("IA", 44), ("TM", 16), ("PC", 8)];
 
 #[test]
 fn every_number_of_a_whole_group_is_a_class_or_absent() {
