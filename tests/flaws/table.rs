@@ -88,7 +88,6 @@ pub(crate) const ROWS: &[Row] = &[
     accepts(EmbeddedCertificateTrusted, &[KeyBelongsToIssuer], "certificate-in-the-header"),
     accepts(ConfirmationKeyTrusted, &[KeyBelongsToIssuer], "key-of-the-holder"),
     accepts(LookupByKidEmptySecret, &[KeyBelongsToIssuer], "nothing-under-an-unknown-kid"),
-    accepts(KidAsFile, &[KeyBelongsToIssuer], "file-with-nothing-in-it"),
     accepts(UseEncAccepted, &[KeyUsePermits], "encryption-key"),
     accepts(KeyOpsIgnored, &[KeyUsePermits], "wrapping-key"),
     accepts(ShortKeysAccepted, &[KeyAcceptable], "rsa-1024"),

@@ -127,8 +127,6 @@ flaws! {
         "It also verifies with the holder's key, which the token itself names in `cnf`.";
     LookupByKidEmptySecret, "lookup-by-kid-empty-secret",
         "Its key lookup answers an unknown `kid` with an empty secret.";
-    KidAsFile, "kid-as-file",
-        "It takes `kid` for the path of the file that holds the secret, and `/dev/null` is a file with nothing in it.";
 
     UseEncAccepted, "use-enc-accepted",
         "It never reads the `use` of the key.";

@@ -143,11 +143,6 @@ pub(super) fn flip(flaw: Flaw) -> Option<Vec<Event>> {
             let carrying = Draft::of(A, &RSA, "RS256").header("x5c", json!([certificate]));
             only(policy, carrying.sign(&evil))
         }
-        Flaw::KidAsFile => {
-            let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
-            let empty = Signer::secret("../../dev/null", &[]);
-            only(policy, Draft::of(A, &empty, "HS256").sign(&empty))
-        }
         Flaw::LookupByKidEmptySecret => {
             let policy = policy(vec![issuer(A, &[&Signer::secret("s", &SECRET)])]);
             let empty = Signer::secret("unknown", &[]);
