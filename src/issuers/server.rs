@@ -6,7 +6,7 @@
 
 use super::authority::Authority;
 use super::documents::{Answer, Published};
-use super::wire::{Arrivals, Cut, arrivals};
+use super::wire::{Arrivals, Cut, Limits, arrivals};
 use crate::clock;
 use crate::error::Error;
 use crate::jose::NumericDate;
@@ -131,7 +131,7 @@ impl Issuers {
         let router = Router::new().fallback(serve).with_state(Arc::clone(&board));
         let service = router.into_make_service_with_connect_info::<Cut>();
         let _guard = runtime.enter();
-        let arrivals: Arrivals = arrivals(listener, acceptor.map(Arc::new));
+        let arrivals: Arrivals = arrivals(listener, acceptor.map(Arc::new), Limits::default());
         runtime.spawn(async move { axum::serve(arrivals, service).await });
         Ok(Issuers { address, board, ca: authority.map(|authority| authority.pem()), runtime: Some(runtime) })
     }
@@ -200,6 +200,7 @@ impl Drop for Issuers {
 
 /// Answers one request, and writes it down before the answer goes out: who has the answer has been seen.
 async fn serve(State(board): State<Arc<Board>>, ConnectInfo(cut): ConnectInfo<Cut>, request: Request) -> Response {
+    cut.serves();
     let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     // A request in absolute form names the host itself (RFC 9112 section 3.2.2).
     let host = request.uri().authority().map(axum::http::uri::Authority::as_str).or(in_header);

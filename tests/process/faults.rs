@@ -47,15 +47,15 @@ fn answers_in_any_order_find_their_tokens() {
 
 #[test]
 fn one_that_hangs_is_named() {
-    only_the_trigger_is_to_blame("sound hangs", "did not answer within 1500 ms");
+    only_the_trigger_is_to_blame("sound hangs", "did not answer within 2500 ms");
     let (answers, _) = shown("sound logs hangs", 3, 1);
-    assert!(answers[1].contains("did not answer within 1500 ms; its log ends: frame "), "{}", answers[1]);
+    assert!(answers[1].contains("did not answer within 2500 ms; its log ends: frame "), "{}", answers[1]);
     assert!(answers[1].contains(" | frame 399 of "), "{}", answers[1]);
 }
 
 #[test]
 fn one_that_gets_no_answer_is_named() {
-    only_the_trigger_is_to_blame("sound no-answer", "did not answer within 1500 ms");
+    only_the_trigger_is_to_blame("sound no-answer", "did not answer within 2500 ms");
 }
 
 #[test]
@@ -105,12 +105,8 @@ fn closed_output_is_as_good_as_an_end() {
     let mut validator = Adapter::start(program, None).unwrap().validator();
     assert_eq!(validator.configure(&policy("two-issuers", "api")), Ok(Configured::Ready));
     let (token, now) = trigger();
-    // The next process counts from zero where ids have gone on: it is not configured any more.
     let fault = validator.validate(&token, now).unwrap_err().to_string();
-    assert!(
-        fault.contains("a request that is not in flight") || fault.contains("closed its standard output"),
-        "{fault}"
-    );
+    assert!(fault.contains("it ended, or closed its standard output"), "{fault}");
 }
 
 #[test]

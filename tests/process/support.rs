@@ -39,7 +39,10 @@ pub(crate) fn line(arguments: &str) -> String {
 /// What an adapter with these arguments is made from.
 pub(crate) fn program(arguments: &str) -> Program {
     let program = Program::parse(&line(arguments)).unwrap();
-    Program { timeout: Duration::from_millis(1_500), patience: Duration::from_secs(10), ..program }
+    // Short only where somebody waits for all of it.
+    let never_answers = arguments.contains("hangs") || arguments.contains("no-answer");
+    let timeout = Duration::from_millis(if never_answers { 2_500 } else { 20_000 });
+    Program { timeout, patience: Duration::from_secs(20), ..program }
 }
 
 pub(crate) fn adapter(arguments: &str) -> Adapter {

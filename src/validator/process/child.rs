@@ -22,7 +22,7 @@ const CHUNKS: usize = 8;
 /// How much is kept of the end of a log.
 const TAIL: usize = 4_096;
 /// How long a process that closed its output has to end by itself, so that it can be said how it ended.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long one that is no longer needed has to end when its input is closed.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// How long to wait for the end of the log of a process that has ended: what left its group may hold it open.
