@@ -116,3 +116,24 @@ fn where_replays_are_refused_each_token_has_its_own_connection() {
     assert_eq!(validator.validate_all(&tokens[3..]), [accept(), accept(), accept()]);
     assert_eq!(server.connections.load(Ordering::Relaxed), 6);
 }
+
+#[test]
+fn what_comes_before_an_answer_is_none_and_a_head_without_end_is_a_fault() {
+    let server = Server::start(|asked| match asked.header("authorization") {
+        Some(b"Bearer early") => {
+            let informs = "HTTP/1.1 103 x\r\nlink: </x>\r\n\r\nHTTP/1.1 100 x\r\n\r\n".repeat(20);
+            Reply::Raw(format!("{informs}HTTP/1.1 401 x\r\ncontent-length: 0\r\n\r\n").into_bytes())
+        }
+        Some(b"Bearer flood") => {
+            let fields: String = (0..10_000).map(|number| format!("x-{number}: {}\r\n", "y".repeat(100))).collect();
+            Reply::Raw(format!("HTTP/1.1 200 x\r\n{fields}content-length: 0\r\n\r\n").into_bytes())
+        }
+        _ => Reply::status(401),
+    });
+    let settings = Settings { timeout: Duration::from_secs(20), ..Settings::new(server.url("/")) };
+    let mut validator = validator(settings);
+    assert_eq!(ask(&mut *validator, "early"), reject("HTTP 401"));
+    super::broken(&ask(&mut *validator, "flood"));
+    assert_eq!(ask(&mut *validator, "other"), reject("HTTP 401"));
+    assert_eq!(validator.mishaps(), []);
+}

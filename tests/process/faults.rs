@@ -260,3 +260,30 @@ fn what_it_has_started_ends_with_it() {
         assert!(!stays(&path), "{arguments}");
     }
 }
+
+/// What a validator says to the trigger that ends its first lines like this, and answers it so.
+fn scripted(end: &str, answer: &str) -> String {
+    let hello = r#"{"hello":{"protocol":1,"name":"n","version":"1","clock":"system","key_sources":["per-issuer"]}}"#;
+    let script = format!(
+        "read l; printf '%s{end}' '{hello}'; read l; printf '%s{end}' '{{\"id\":0,\"ok\":true}}'; read l; {answer}; read l"
+    );
+    let args = vec!["-c".to_owned(), script];
+    let patient = Duration::from_secs(20);
+    let program = Program { args, timeout: patient, patience: patient, ..Program::parse("sh").unwrap() };
+    let mut validator = Adapter::start(program, None).unwrap().validator();
+    assert_eq!(validator.configure(&policy("two-issuers", "api")), Ok(Configured::Ready));
+    let (token, now) = trigger();
+    words(&[validator.validate(&token, now)]).remove(0)
+}
+
+#[test]
+fn a_line_may_end_with_a_carriage_return_too() {
+    assert_eq!(scripted(r"\r\n", r#"printf '%s\r\n' '{"id":1,"reject":"no"}'"#), "reject");
+}
+
+#[test]
+fn an_answer_that_is_nested_very_deep_is_a_fault_and_no_crash() {
+    let deep = r#"printf '{"id":1,"accept":'; head -c 400000 /dev/zero | tr '\0' '['; echo"#;
+    let fault = scripted(r"\n", deep);
+    assert!(fault.contains("it printed what is no answer: {\"id\":1,\"accept\":[[["), "{fault}");
+}
