@@ -152,8 +152,9 @@ pub fn judge(outcome: &Outcome, config: &Config, fail_on: Severity, now: Numeric
             }
         }
     }
-    // Of the whole catalogue some classes have no twins, and others show the rules that they aim at.
-    let without_twins = if outcome.is_whole() { Vec::new() } else { tally.classes_without_twins() };
+    // Some classes have no twins, and others show what there is to show; unless all that were chosen are of that sort.
+    let shown = outcome.is_whole() || presented(tally).any(|class| tally.classes[class.id].confirmed > 0);
+    let without_twins = if shown { Vec::new() } else { tally.classes_without_twins() };
     for (class, counts) in tally.classes_without_evidence().into_iter().chain(without_twins) {
         if class_severity(class).is_none_or(|severity| severity < fail_on) {
             continue;

@@ -4,6 +4,8 @@
 // gives back a judge: `judge(token, now)` returns `{ header, claims, realm }` as the library gave them out, or a promise of
 // that, or throws.
 
+import http from 'node:http'
+
 // The policy asks for something that neither the library nor an application on it has a setting for.
 export class Skip extends Error {}
 
@@ -62,9 +64,9 @@ function narrowed(everyone, own) {
 
 const union = lists => [...new Set(lists.flat())]
 
-function termsOf(policy, knownAlgorithms, pooled) {
+function termsOf(policy, knownAlgorithms, pooled, remote) {
   const source = policy.key_source
-  if (source === 'fetched') throw new Skip('it fetches no keys')
+  if ((source === 'fetched') !== remote) throw new Skip(remote ? 'only keys that it fetches' : 'it fetches no keys')
   if (source === 'converged' && !pooled) throw new Skip('a key set for each issuer only')
   if (String(policy.serializations ?? 'compact') !== 'compact') throw new Skip('only the compact serialization')
   if (policy.replay === 'refuse') throw new Skip('no replay store')
@@ -83,6 +85,7 @@ function termsOf(policy, knownAlgorithms, pooled) {
       algorithms: knownAlgorithms.filter(name => !algorithms || algorithms.includes(name)),
       audiences: narrowed(policy.audiences, issuer.audiences),
       subjects: issuer.subjects ?? null,
+      jwksUri: issuer.jwks_uri,
     }
   })
   if (pooled) realms = [pool(realms, policy.converged_jwks?.keys ?? [])]
@@ -92,6 +95,8 @@ function termsOf(policy, knownAlgorithms, pooled) {
     required: policy.required_claims ?? [],
     leeway: policy.leeway ?? 0,
     tokenTypes: policy.token_types,
+    jwksMaxAge: policy.jwks_max_age,
+    resolver: policy.resolver,
   })
 }
 
@@ -120,25 +125,38 @@ function pool(realms, converged) {
   }
 }
 
-// Answers until standard input ends. `--pooled` puts the keys of all issuers into one set.
-export function serve({ name, version, algorithms, settle, clock = 'system' }) {
+// What fetches a URL from where every host name leads: the name that was asked for stays in the request.
+export const fetchFrom = resolver => url =>
+  new Promise((resolve, reject) => {
+    const { host, pathname, search } = new URL(url)
+    const answered = response => {
+      const parts = []
+      response.on('data', part => parts.push(part)).on('error', reject)
+      response.on('end', () => resolve(new Response(Buffer.concat(parts), { status: response.statusCode })))
+    }
+    http.get(new URL(pathname + search, resolver), { headers: { host } }, answered).on('error', reject)
+  })
+
+// Answers until standard input ends. `--pooled` puts the keys of all issuers into one set; `--remote` has the library fetch
+// them, and remember them by the machine's clock.
+export function serve({ name, version, algorithms, settle, clock = 'system', fetches = false }) {
   const [flag, ...others] = process.argv.slice(2)
-  if (others.length || ![undefined, '--pooled'].includes(flag)) {
-    console.error('usage: node ADAPTER.mjs [--pooled]')
+  if (others.length || ![undefined, '--pooled', ...(fetches ? ['--remote'] : [])].includes(flag)) {
+    console.error(`usage: node ADAPTER.mjs [--pooled${fetches ? '|--remote' : ''}]`)
     process.exit(2)
   }
-  const pooled = flag === '--pooled'
+  const [pooled, remote] = [flag === '--pooled', flag === '--remote']
   let terms, judge
 
   const answers = {
     hello: () => ({
       hello: {
         protocol: 1,
-        name: pooled ? `${name}-pooled` : name,
+        name: flag ? `${name}${flag.slice(1)}` : name,
         version,
-        clock,
-        key_sources: pooled ? ['per-issuer', 'converged'] : ['per-issuer'],
-        features: ['live-update', 'issuer-templates', 'identity', 'large'],
+        clock: remote ? 'system' : clock,
+        key_sources: remote ? ['fetched'] : pooled ? ['per-issuer', 'converged'] : ['per-issuer'],
+        features: ['live-update', 'issuer-templates', 'identity', 'large', ...(remote ? ['fetches-jwks'] : [])],
         algorithms,
       },
     }),
@@ -147,7 +165,7 @@ export function serve({ name, version, algorithms, settle, clock = 'system' }) {
     configure: async request => {
       try {
         judge = undefined
-        terms = termsOf(request.policy, algorithms, pooled)
+        terms = termsOf(request.policy, algorithms, pooled, remote)
         judge = await settle(terms)
         return { id: request.id, ok: true }
       } catch (error) {

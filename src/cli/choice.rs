@@ -1,6 +1,7 @@
 //! Which worlds' parts and which classes a run takes, as it was asked on the command line.
 
 use super::args::RunArgs;
+use super::validators::Named;
 use crate::alike::hint;
 use crate::campaign::Selection;
 use crate::error::Error;
@@ -9,6 +10,7 @@ use crate::policy::KeySource;
 use crate::rule::Rule;
 use crate::world::World;
 use globset::{Glob, GlobMatcher};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Which part of the worlds and classes was asked for.
@@ -32,6 +34,21 @@ pub(super) fn select(args: &RunArgs, worlds: &[Arc<World>]) -> Result<Selection,
         )));
     }
     Ok(selection)
+}
+
+/// Where nobody asked for key sources: those from which somebody takes keys who is judged. What does not hang on where keys come
+/// from is tried with the first of them only, so that it must not be one that nobody takes.
+pub(super) fn take_what_they_take<'s>(
+    selection: &mut Selection,
+    subjects: impl Iterator<Item = &'s Named>,
+    worlds: &[Arc<World>],
+) {
+    let taken: BTreeSet<KeySource> =
+        subjects.flat_map(|subject| (subject.maker)().describe().key_sources.into_iter()).collect();
+    let narrowed = Selection { key_sources: taken.into_iter().collect(), ..selection.clone() };
+    if selection.key_sources.is_empty() && !narrowed.sites(worlds).is_empty() {
+        *selection = narrowed;
+    }
 }
 
 /// Whether a class was asked for.

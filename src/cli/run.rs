@@ -1,7 +1,7 @@
 //! `wrongkey test` and `wrongkey hunt`.
 
 use super::args::{Format, HuntArgs, RunArgs, Source, TIMEOUT, TestArgs};
-use super::choice::select;
+use super::choice::{select, take_what_they_take};
 use super::configured::{Names, configuration};
 use super::endpoint::{only_site, worlds_of};
 use super::fetch::{fetches, let_fetch, serve_below, serve_to};
@@ -75,6 +75,7 @@ fn judged_until_stopped(
     subjects.extend(args.process.validators(args.timeout, false)?);
     let_fetch(&mut worlds, args.key_sources.contains(&Source::Fetched) || subjects.iter().any(fetches));
     let mut selection = select(args, &worlds)?;
+    take_what_they_take(&mut selection, subjects.iter().chain(&control), &worlds);
     for name in args.names.iter().filter(|name| names.is_endpoint(name)) {
         if subjects.iter().all(|subject| subject.name != *name) {
             subjects.push(names.endpoint(name, args.timeout, || only_site(&mut selection, &worlds))?);

@@ -151,10 +151,12 @@ impl Examiner {
             return (None, Some(Instance::Ready(held)));
         }
         let (verdict, held) = self.ask(held, &presented.token, presented.at);
-        let answer = accepted(verdict).filter(|answer| {
-            // As with an original: not everybody can say that it skips.
-            answer.is_ok() || self.lacks_algorithm(Some(policy), &presented.provenance).is_none()
-        });
+        let answer = match verdict {
+            // A policy that it does not take after all, as a command says that can be told none beforehand. Where it lacks the
+            // algorithm, another twin would hide that the rejection may have to do with that.
+            Ok(Verdict::Skip(_)) if self.lacks_algorithm(Some(policy), &presented.provenance).is_none() => None,
+            verdict => Some(accepted(verdict)),
+        };
         (answer, held.map(Instance::Ready))
     }
 
@@ -199,12 +201,11 @@ impl Examiner {
     }
 }
 
-/// Whether it was accepted, or why not; nothing, where it was not judged.
-fn accepted(verdict: Result<Verdict, Fault>) -> Option<Result<(), String>> {
+fn accepted(verdict: Result<Verdict, Fault>) -> Result<(), String> {
     match verdict {
-        Ok(Verdict::Accept { .. }) => Some(Ok(())),
-        Ok(Verdict::Reject(reason)) => Some(Err(tame(&reason, MAX_ANSWER))),
-        Ok(Verdict::Skip(_)) => None,
-        Err(fault) => Some(Err(tame(&fault.to_string(), MAX_ANSWER))),
+        Ok(Verdict::Accept { .. }) => Ok(()),
+        Ok(Verdict::Reject(reason)) => Err(tame(&reason, MAX_ANSWER)),
+        Ok(Verdict::Skip(reason)) => Err(format!("skipped: {}", tame(&reason, MAX_ANSWER))),
+        Err(fault) => Err(tame(&fault.to_string(), MAX_ANSWER)),
     }
 }
