@@ -36,8 +36,8 @@ pub(super) fn select(args: &RunArgs, worlds: &[Arc<World>]) -> Result<Selection,
     Ok(selection)
 }
 
-/// Where nobody asked for key sources: those from which somebody takes keys who is judged. What does not hang on where keys come
-/// from is tried with the first of them only, so that it must not be one that nobody takes.
+/// Where nobody asked for key sources and none who is judged takes keys from policies: those from which they take them. What does
+/// not hang on where keys come from is tried with the first of the sources only, which must not be one that nobody takes.
 pub(super) fn take_what_they_take<'s>(
     selection: &mut Selection,
     subjects: impl Iterator<Item = &'s Named>,
@@ -46,7 +46,8 @@ pub(super) fn take_what_they_take<'s>(
     let taken: BTreeSet<KeySource> =
         subjects.flat_map(|subject| (subject.maker)().describe().key_sources.into_iter()).collect();
     let narrowed = Selection { key_sources: taken.into_iter().collect(), ..selection.clone() };
-    if selection.key_sources.is_empty() && !narrowed.sites(worlds).is_empty() {
+    let inline = narrowed.key_sources.contains(&KeySource::PerIssuer);
+    if !inline && selection.key_sources.is_empty() && !narrowed.sites(worlds).is_empty() {
         *selection = narrowed;
     }
 }

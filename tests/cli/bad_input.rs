@@ -144,8 +144,6 @@ fn what_this_version_does_not_run_is_refused_by_name() {
     };
     let together = format!(r#"{{ "together": [ {{ "to": "both-mail", "honest": {honest} }} ] }}"#);
     for (text, name) in [
-        (STORM.replace(act, r#"{ "embed-key": { "as": "x5c", "key": "mallory-rsa" } }"#), "`embed-key as x5c`"),
-        (STORM.replace(act, r#"{ "embed-key": { "as": "x5u", "key": "mallory-rsa" } }"#), "`embed-key as x5u`"),
         (STORM.replace(act, r#"{ "serialize": { "as": "general" } }"#), "`serialize as general`"),
         (STORM.replace(act, r#"{ "serialize": { "as": "nested" } }"#), "`serialize as nested`"),
         (long(&together), "`together`"),
