@@ -19,6 +19,8 @@ pub type Trace = Arc<dyn Fn(&str) + Send + Sync>;
 const CHUNK: usize = 1 << 16;
 /// Most chunks that wait to be looked at: whoever prints more waits.
 const CHUNKS: usize = 8;
+/// What stands in a trace where a secret was.
+const LEFT_OUT: &[u8; 8] = b"(secret)";
 /// How much is kept of the end of a log.
 const TAIL: usize = 4_096;
 /// How long a process that closed its output has to end by itself, so that it can be said how it ended.
@@ -331,8 +333,11 @@ impl Log {
         for line in lines.split(|&octet| octet == b'\n').filter(|line| !line.is_empty()) {
             let mut text = line.to_vec();
             for (form, finder) in &secrets.forms {
-                while let Some(at) = finder.find(&text) {
-                    text.splice(at..at + form.len(), *b"(secret)");
+                // What was put in is not looked at again: it may be the secret itself.
+                let mut from = 0;
+                while let Some(at) = finder.find(&text[from..]) {
+                    text.splice(from + at..from + at + form.len(), *LEFT_OUT);
+                    from += at + LEFT_OUT.len();
                 }
             }
             trace(&format!("{sign} {}", String::from_utf8_lossy(&text)));
