@@ -4,7 +4,7 @@ use super::super::Class;
 use super::{attacked, attackers, own, signed, some, url};
 use crate::generate::acts::{drop_header, json, set_header, sign_secret};
 use crate::generate::site::{Site, Trust, is_secret};
-use crate::jose::Layout;
+use crate::jose::{Layout, Primitive};
 use crate::policy::KeySource;
 use crate::rule::Rule;
 use crate::scenario::{Edit, Kid, PublicForm, Scenario, Value};
@@ -125,9 +125,17 @@ const PIECES: [&str; 8] =
 /// How many tokens make a flood.
 const FLOOD: usize = 24;
 
+/// Whom to claim with an HMAC: an issuer that may use one before others, so that nothing but its key is wrong.
+fn hmac_first(site: Site<'_>) -> Vec<Trust<'_>> {
+    let (mut may, others): (Vec<_>, Vec<_>) = site.claimable().partition(|trust| trust.allows(Primitive::HS256));
+    may.extend(others);
+    may
+}
+
 /// HMAC keyed with what the `kid` leads to.
 fn keyed(site: Site<'_>, known: &[(&str, &str)]) -> Vec<Scenario> {
-    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, trust.claimed_keys().into_iter().next()?)))
+    let Some((trust, key)) =
+        hmac_first(site).into_iter().find_map(|trust| Some((trust, trust.claimed_keys().into_iter().next()?)))
     else {
         return Vec::new();
     };
@@ -151,7 +159,8 @@ fn injected(site: Site<'_>) -> Vec<Scenario> {
 
 /// These `kid`s over HMAC keyed with nothing.
 fn over_nothing(site: Site<'_>, values: impl IntoIterator<Item = Value>) -> Vec<Scenario> {
-    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, own(trust)?))) else { return Vec::new() };
+    let claimed = hmac_first(site).into_iter().find_map(|trust| Some((trust, own(trust)?)));
+    let Some((trust, key)) = claimed else { return Vec::new() };
     let nothing = || sign_secret(key, PublicForm::Layout(Layout::Empty), None, Kid::Keep);
     some(trust, values.into_iter().map(|value| vec![set_header("kid", value), nothing()]))
 }
