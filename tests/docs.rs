@@ -213,7 +213,9 @@ fn every_adapter_is_listed_sound_and_pooled_and_its_language_can_be_installed() 
     let mut left: BTreeSet<&str> = languages.split(' ').collect();
     let validators = config["validators"].as_table().unwrap();
     let text = |name: &str, member: &str| validators[name][member].as_str().unwrap();
-    for name in validators.keys().filter(|name| !name.ends_with("-pooled")) {
+    // One that fetches its keys is another way to run a sound one.
+    let plain = |name: &&String| !name.ends_with("-pooled") && !name.ends_with("-remote");
+    for name in validators.keys().filter(plain) {
         let pooled = format!("{name}-pooled");
         assert_eq!(text(&pooled, "exec"), format!("{} --pooled", text(name, "exec")), "{name}");
         assert_eq!(text(&pooled, "setup"), text(name, "setup"), "{name}");
