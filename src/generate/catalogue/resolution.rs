@@ -180,9 +180,14 @@ fn at_odds(trust: Trust<'_>, own: &Key, foreign: &Key) -> Vec<Forgery> {
     let other = other.unwrap_or(own);
     let chain = |key: &Key| key.certificates().map(|_| embed_key(KeyHeader::X5c, key));
     let named = |key: &Key| key.certificates().map(|_| embed_key(KeyHeader::X5tS256, key));
-    let carried = |jwk: &Key, first: &Key, second: &Key| {
-        let acts: Vec<Act> = [Some(embed_jwk(jwk)), chain(first), named(second)].into_iter().flatten().collect();
+    let carried = |jwk: &Key, first: &Key, second: Option<&Key>| {
+        let acts = [Some(embed_jwk(jwk)), chain(first), second.and_then(named)].into_iter().flatten().collect();
         (acts, vec![Kid::Of(own.alias.clone())])
     };
-    vec![carried(foreign, own, other), carried(own, foreign, other), carried(other, own, foreign)]
+    vec![
+        carried(foreign, own, None),
+        carried(foreign, own, Some(other)),
+        carried(own, foreign, Some(other)),
+        carried(other, own, Some(foreign)),
+    ]
 }
