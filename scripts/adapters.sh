@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 config=adapters/adapters.toml
-out=$PWD/wrongkey-out/adapters
+out=$PWD/wrongkey-jobs/adapters
 
 # Judges one, and says on one line what came of it.
 judge() {

@@ -154,7 +154,7 @@ fn what_was_found_is_uploaded_whatever_came_of_the_job() {
             let runs =
                 |script: &str| steps.iter().any(|step| step["run"].as_str().is_some_and(|run| run.starts_with(script)));
             for (script, folder) in
-                [("scripts/wrongkey.sh ", "wrongkey-out"), ("scripts/fuzz.sh run", "fuzz/artifacts")]
+                [("scripts/wrongkey.sh ", "wrongkey-jobs"), ("scripts/fuzz.sh run", "fuzz/artifacts")]
             {
                 let uploads = steps.iter().any(|step| {
                     step["uses"].as_str().is_some_and(|uses| uses.starts_with("actions/upload-artifact@"))
@@ -164,6 +164,15 @@ fn what_was_found_is_uploaded_whatever_came_of_the_job() {
                 assert_eq!(runs(script), uploads, "{name}: {job}: {folder}");
             }
         }
+    }
+}
+
+/// The program refuses a folder for findings that holds anything else, so that `wrongkey test` would fail ever after.
+#[test]
+fn scripts_leave_the_folder_of_a_plain_run_alone() {
+    for entry in std::fs::read_dir(root("scripts")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("wrongkey-out"), "{}", path.display());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Nothing that is written or printed holds a private key: every artifact is searched for every private octet string.
 
 use crate::support::{NOW, Place, STORM_FLAW};
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::collections::BTreeMap;
@@ -10,20 +11,20 @@ use wrongkey::world::{DEFAULT_SEED, World};
 /// A private octet string in one of its spellings.
 struct Needle {
     what: String,
-    finder: memchr::memmem::Finder<'static>,
+    octets: Vec<u8>,
 }
 
-impl Needle {
-    fn new(what: String, octets: &[u8]) -> Self {
-        Needle { what, finder: memchr::memmem::Finder::new(octets).into_owned() }
-    }
+/// All of them, looked for at once.
+struct Needles {
+    all: Vec<Needle>,
+    automaton: AhoCorasick,
 }
 
 /// Shorter strings turn up by accident.
 const SHORTEST: usize = 8;
 
 /// Every private octet string of the shipped worlds in every spelling that software writes keys in.
-fn needles() -> Vec<Needle> {
+fn needles() -> Needles {
     let mut needles = Vec::new();
     for name in World::shipped_names() {
         let world = World::shipped(name, DEFAULT_SEED).unwrap();
@@ -47,15 +48,16 @@ fn needles() -> Vec<Needle> {
         // The modulus stands among the first lines, and is public; what follows the exponent is private.
         for line in &lines[8..] {
             let what = format!("{} PEM line", path.display());
-            needles.push(Needle::new(what, line.as_bytes()));
+            needles.push(Needle { what, octets: line.as_bytes().to_vec() });
         }
     }
-    needles
+    let automaton = AhoCorasick::new(needles.iter().map(|needle| &needle.octets)).unwrap();
+    Needles { all: needles, automaton }
 }
 
 fn add_spellings(needles: &mut Vec<Needle>, what: &str, octets: &[u8]) {
     assert!(octets.len() >= SHORTEST);
-    let mut add = |form: &str, octets: Vec<u8>| needles.push(Needle::new(format!("{what} {form}"), &octets));
+    let mut add = |form: &str, octets: Vec<u8>| needles.push(Needle { what: format!("{what} {form}"), octets });
     let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     let decimals: Vec<String> = octets.iter().map(u8::to_string).collect();
     add("raw", octets.to_vec());
@@ -77,7 +79,7 @@ fn add_spellings(needles: &mut Vec<Needle>, what: &str, octets: &[u8]) {
 
 /// The first of the needles that an artifact holds. White space, and the ways in which JSON and shells write it, are passed over:
 /// keys come in lines.
-fn found<'n>(needles: &'n [Needle], artifact: &[u8]) -> Option<&'n str> {
+fn found<'n>(needles: &'n Needles, artifact: &[u8]) -> Option<&'n str> {
     let mut squeezed = Vec::with_capacity(artifact.len());
     let mut rest = artifact;
     while let Some((&octet, tail)) = rest.split_first() {
@@ -91,8 +93,8 @@ fn found<'n>(needles: &'n [Needle], artifact: &[u8]) -> Option<&'n str> {
             }
         };
     }
-    let holds = |needle: &&Needle| needle.finder.find(artifact).is_some() || needle.finder.find(&squeezed).is_some();
-    needles.iter().find(holds).map(|needle| needle.what.as_str())
+    let hit = needles.automaton.find(artifact).or_else(|| needles.automaton.find(&squeezed))?;
+    Some(&needles.all[hit.pattern()].what)
 }
 
 /// Every file below a folder.
