@@ -7,15 +7,23 @@ use wrongkey::generate::classes;
 
 /// What its owner would wait for longer: `wrongkey`, a dependency there, optimised. Crates that are built as they are for this
 /// project need not be built again.
-const PROFILE: [&str; 2] =
-    ["profile.dev.package.wrongkey.opt-level=0", r#"profile.dev.package."*".overflow-checks=false"#];
+fn profile() -> Vec<String> {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let packages = manifest["profile"]["dev"]["package"].as_table().unwrap();
+    let settings = packages.iter().flat_map(|(package, settings)| {
+        let settings = settings.as_table().unwrap();
+        settings.iter().map(move |(name, value)| format!("profile.dev.package.{package:?}.{name}={value}"))
+    });
+    settings.chain(["profile.dev.package.wrongkey.opt-level=0".to_owned()]).collect()
+}
 
 /// `cargo test` there. It shares this project's folder of built crates.
 fn cargo_test(arguments: &[&str]) -> Output {
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     Command::new(env!("CARGO"))
         .args(["test", "--locked", "--color", "never", "--test", "gate"])
-        .args(PROFILE.iter().flat_map(|setting| ["--config", setting]))
+        .args(profile().iter().flat_map(|setting| ["--config", setting]))
         .args(arguments)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/own-validator"))
         .env("CARGO_TARGET_DIR", built)

@@ -61,7 +61,11 @@ pub(super) const CLASSES: &[Class] = &[
         title: "`kid`, `jwk`, `x5c` and `x5t` name keys of different parties, and one that is not the issuer's signed.",
         aims: Some(Rule::KeyBelongsToIssuer),
         source: "RFC 7515 sections 6 and 10.3; RFC 8725 section 3.8",
-        build: |site| attacked(site, at_odds),
+        build: |site| {
+            let mut scenarios = attacked(site, at_odds);
+            scenarios.extend(neighbours(site));
+            scenarios
+        },
     },
     Class {
         id: "KR-29",
@@ -190,4 +194,20 @@ fn at_odds(trust: Trust<'_>, own: &Key, foreign: &Key) -> Vec<Forgery> {
         carried(own, foreign, Some(other)),
         carried(other, own, Some(foreign)),
     ]
+}
+
+/// By the certificate, and by what names it, another trusted issuer's key in an issuer's name.
+fn neighbours(site: Site<'_>) -> Vec<Scenario> {
+    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, neighbour(trust)?))) else {
+        return Vec::new();
+    };
+    let names = [KeyHeader::X5c, KeyHeader::X5t, KeyHeader::X5tS256];
+    let by = |name, kid| signed(trust, &[embed_key(name, key)], key, kid);
+    some(trust, names.into_iter().flat_map(|name| [by(name, Kid::Keep), by(name, Kid::None)]))
+}
+
+/// A key pair of another trusted issuer's, with a certificate and an algorithm that this issuer is allowed.
+fn neighbour(trust: Trust<'_>) -> Option<&Key> {
+    let keys = trust.others().flat_map(|other| trust.cleanest_keys(other.issuer));
+    keys.into_iter().find(|key| key.certificates().is_some() && trust.can_use(key))
 }
