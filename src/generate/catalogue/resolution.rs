@@ -63,7 +63,7 @@ pub(super) const CLASSES: &[Class] = &[
         source: "RFC 7515 sections 6 and 10.3; RFC 8725 section 3.8",
         build: |site| {
             let mut scenarios = attacked(site, at_odds);
-            scenarios.extend(neighbours(site));
+            scenarios.extend(certified(site));
             scenarios
         },
     },
@@ -120,6 +120,12 @@ fn own(trust: Trust<'_>) -> Option<&Key> {
 /// The attacker's first key pair with an algorithm that this issuer is allowed.
 fn attackers(trust: Trust<'_>) -> Option<&Key> {
     trust.site.attacker_keys().find(|key| !is_secret(key) && trust.can_use(key))
+}
+
+/// Keys of the other trusted issuers with an algorithm that this issuer is allowed.
+fn colleagues(trust: Trust<'_>) -> impl Iterator<Item = &Key> {
+    let keys = trust.others().flat_map(move |other| trust.cleanest_keys(other.issuer));
+    keys.filter(move |key| trust.can_use(key))
 }
 
 fn url(key: &Key) -> Value {
@@ -196,18 +202,13 @@ fn at_odds(trust: Trust<'_>, own: &Key, foreign: &Key) -> Vec<Forgery> {
     ]
 }
 
-/// By the certificate, and by what names it, another trusted issuer's key in an issuer's name.
-fn neighbours(site: Site<'_>) -> Vec<Scenario> {
-    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, neighbour(trust)?))) else {
+/// By its certificate, and by what names that, another trusted issuer's key in an issuer's name.
+fn certified(site: Site<'_>) -> Vec<Scenario> {
+    let colleague = |trust| colleagues(trust).find(|key| key.certificates().is_some());
+    let Some((trust, key)) = site.claimable().find_map(|trust| Some((trust, colleague(trust)?))) else {
         return Vec::new();
     };
     let names = [KeyHeader::X5c, KeyHeader::X5t, KeyHeader::X5tS256];
     let by = |name, kid| signed(trust, &[embed_key(name, key)], key, kid);
     some(trust, names.into_iter().flat_map(|name| [by(name, Kid::Keep), by(name, Kid::None)]))
-}
-
-/// A key pair of another trusted issuer's, with a certificate and an algorithm that this issuer is allowed.
-fn neighbour(trust: Trust<'_>) -> Option<&Key> {
-    let keys = trust.others().flat_map(|other| trust.cleanest_keys(other.issuer));
-    keys.into_iter().find(|key| key.certificates().is_some() && trust.can_use(key))
 }

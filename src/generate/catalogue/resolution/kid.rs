@@ -1,7 +1,7 @@
 //! The `kid`: text that the attacker chooses, which names a key within the issuer's set and nothing else.
 
 use super::super::Class;
-use super::{attacked, attackers, own, signed, some, url};
+use super::{attacked, attackers, colleagues, own, signed, some, url};
 use crate::generate::acts::{drop_header, json, set_header, sign_secret};
 use crate::generate::site::{Site, Trust, is_secret};
 use crate::jose::{Layout, Primitive};
@@ -195,8 +195,7 @@ fn named(site: Site<'_>, values: impl Fn(&Key) -> Vec<Value>) -> Vec<Scenario> {
 
 /// Somebody else's key whose signature looks most like a good one.
 fn stranger(trust: Trust<'_>) -> Option<&Key> {
-    let colleague = trust.others().flat_map(|other| trust.cleanest_keys(other.issuer)).find(|key| trust.can_use(key));
-    colleague.filter(|key| !is_secret(key)).or_else(|| attackers(trust))
+    colleagues(trust).next().filter(|key| !is_secret(key)).or_else(|| attackers(trust))
 }
 
 fn any_key(site: Site<'_>) -> Vec<Scenario> {
